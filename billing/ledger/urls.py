@@ -1,0 +1,6 @@
+"""Pages of the ledger."""
+
+from django.urls import URLPattern
+
+app_name = "ledger"
+urlpatterns: list[URLPattern] = []

@@ -1,0 +1,55 @@
+"""The Celery app: queues, limits and the timetable of sweeps.
+
+Nothing depends on a task arriving: every sweep finds its own work by a query, so a task that is
+lost, late or repeated does no harm. The transport options bring a lost task back within seconds
+(kombu 5.7); a task must be shorter than the visibility timeout, or it starts again beside itself.
+"""
+
+import os
+
+from celery import Celery
+from django.conf import settings
+
+os.environ.setdefault("DJANGO_SETTINGS_MODULE", "config.settings")
+
+app = Celery("tenantry", task_cls="erp.base.tasks:SystemTask")
+app.conf.update(
+    broker_url=settings.REDIS_URL.replace("unix://", "redis+socket://").replace(
+        "?db=", "?virtual_host="
+    ),
+    broker_transport_options={
+        "visibility_timeout": 900,
+        "unacked_restore_interval": 5,
+        "unacked_restore_throttle": 1,
+    },
+    broker_connection_retry_on_startup=True,
+    task_ignore_result=True,
+    task_acks_late=True,
+    task_reject_on_worker_lost=True,
+    task_time_limit=600,
+    task_soft_time_limit=540,
+    worker_prefetch_multiplier=1,
+    task_default_queue="default",
+    task_routes={
+        "orchestration.convergence.*": {"queue": "converge"},
+        "orchestration.nodes.*": {"queue": "converge"},
+        "orchestration.metering.*": {"queue": "metering"},
+        "billing.*": {"queue": "billing"},
+    },
+    beat_schedule={},
+    timezone="UTC",
+)
+app.autodiscover_tasks(
+    [
+        "erp.contracts",
+        "erp.orders",
+        "orchestration.nodes",
+        "orchestration.instances",
+        "orchestration.allocation",
+        "orchestration.convergence",
+        "orchestration.metering",
+        "billing.rating",
+        "billing.invoicing",
+        "billing.documents",
+    ]
+)

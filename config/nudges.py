@@ -1,0 +1,21 @@
+"""Which task an event hurries. Without this table everything still happens, later."""
+
+import logging
+from collections.abc import Mapping
+
+from celery import current_app
+from kombu.exceptions import OperationalError
+
+log = logging.getLogger(__name__)
+
+# Event -> the tasks that find their work by the same keys.
+HURRIES: Mapping[str, tuple[str, ...]] = {}
+
+
+def nudge(event: str, **keys: int | str) -> None:
+    """Send the tasks of an event; when the queue is away, the sweep will do the work."""
+    for task in HURRIES.get(event, ()):
+        try:
+            current_app.send_task(task, kwargs=keys, retry=False)
+        except (OperationalError, OSError) as error:
+            log.warning("queue away, %s waits for its sweep: %s", task, error)

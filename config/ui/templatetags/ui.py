@@ -1,0 +1,5 @@
+"""Tags of the design layer."""
+
+from django import template
+
+register = template.Library()

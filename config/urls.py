@@ -1,0 +1,26 @@
+"""The one list of URL prefixes."""
+
+from django.urls import include, path
+
+from config import views
+
+urlpatterns = [
+    path("", views.home, name="home"),
+    path("healthz", views.healthy, name="healthy"),
+    path("accounts/", include("allauth.urls")),
+    path("ui/", include("config.ui.urls")),
+    path("organisations/", include("erp.customers.urls")),
+    path("catalogue/", include("erp.catalogue.urls")),
+    path("orders/", include("erp.orders.urls")),
+    path("services/", include("erp.contracts.urls")),
+    path("tickets/", include("erp.tickets.urls")),
+    path("nodes/", include("orchestration.nodes.urls")),
+    path("releases/", include("orchestration.releases.urls")),
+    path("instances/", include("orchestration.instances.urls")),
+    path("metering/", include("orchestration.metering.urls")),
+    path("ledger/", include("billing.ledger.urls")),
+    path("billing-runs/", include("billing.rating.urls")),
+    path("invoices/", include("billing.invoicing.urls")),
+    path("payments/", include("billing.payments.urls")),
+    path("api/v1/", include("config.api")),
+]

@@ -1,0 +1,11 @@
+"""References that people read aloud: a letter for the kind and eight signs that cannot be guessed."""
+
+import secrets
+
+# Crockford's base 32: no I, L, O, U.
+_SIGNS = "0123456789ABCDEFGHJKMNPQRSTVWXYZ"
+
+
+def reference(kind: str) -> str:
+    """Return a new reference such as `C-7K2M9QXA`; 40 random bits, unique by constraint."""
+    return f"{kind}-{''.join(secrets.choice(_SIGNS) for _ in range(8))}"

@@ -1,0 +1,63 @@
+"""Who may see and do what: the one way from a user to organisations and rights."""
+
+from django.core.exceptions import PermissionDenied
+from django.shortcuts import get_object_or_404
+
+from erp.base.tenancy import AnyUser
+from erp.customers.models import Member, Organisation
+from erp.customers.states import RIGHTS, Right
+
+
+def memberships_of(user: AnyUser) -> list[Member]:
+    """Return the user's memberships with their organisations; read once per user object."""
+    if not user.is_authenticated:
+        return []
+    if not hasattr(user, "_memberships"):
+        found = Member.objects.filter(user_id=user.pk).select_related("organisation")
+        user._memberships = list(found)  # type: ignore[union-attr]
+        user._tenant_paths = [m.organisation.path for m in found]  # type: ignore[union-attr]
+    return list(user._memberships)  # type: ignore[union-attr]
+
+
+def organisations_of(user: AnyUser) -> list[int]:
+    """Return the keys of the organisations that the user is a member of."""
+    return [member.organisation_id for member in memberships_of(user)]
+
+
+def rights_of(user: AnyUser, organisation: Organisation) -> frozenset[Right]:
+    """Return the user's rights on an organisation: from a membership in it or above it."""
+    rights: frozenset[Right] = frozenset()
+    for member in memberships_of(user):
+        if organisation.path.startswith(member.organisation.path):
+            rights |= RIGHTS[member.role]
+    return rights
+
+
+def all_rights_of(user: AnyUser) -> frozenset[Right]:
+    """Return the rights that the user has anywhere: for menus, never for a decision."""
+    rights: frozenset[Right] = frozenset()
+    for member in memberships_of(user):
+        rights |= RIGHTS[member.role]
+    return rights
+
+
+def require(user: AnyUser, organisation: Organisation, right: Right) -> None:
+    """Refuse unless the user has the right on the organisation.
+
+    Raises:
+        PermissionDenied: the user may see it but not do this.
+    """
+    if right not in rights_of(user, organisation):
+        raise PermissionDenied
+
+
+def organisation_for(user: AnyUser, reference: str, *, right: Right) -> Organisation:
+    """Return the organisation if the user has this right on it.
+
+    Raises:
+        Http404: the user may not even know that it exists.
+        PermissionDenied: the user may see it but not do this.
+    """
+    organisation = get_object_or_404(Organisation.objects.visible_to(user), reference=reference)
+    require(user, organisation, right)
+    return organisation

@@ -1,0 +1,76 @@
+"""Kinds of organisations, roles, and the one table from roles to rights."""
+
+from collections.abc import Mapping
+
+from django.db.models import TextChoices
+
+
+class Kind(TextChoices):
+    """Where an organisation stands in the tree."""
+
+    PROVIDER = "provider"
+    RESELLER = "reseller"
+    CUSTOMER = "customer"
+
+
+class Role(TextChoices):
+    """What a member is in the organisation."""
+
+    OWNER = "owner"
+    TECHNICAL = "technical"
+    BILLING = "billing"
+    READ_ONLY = "read_only"
+    RESELLER_MANAGER = "reseller_manager"
+    ACCOUNTANT = "accountant"
+    OPERATOR = "operator"
+    SUPPORT = "support"
+
+
+class Right(TextChoices):
+    """What a role permits, in the organisation of the member and in all below it."""
+
+    SEE = "see"
+    ORDER = "order"
+    MANAGE_SERVICES = "manage_services"
+    SEE_SECRETS = "see_secrets"
+    SEE_INVOICES = "see_invoices"
+    PAY = "pay"
+    MANAGE_MEMBERS = "manage_members"
+    WRITE_TICKETS = "write_tickets"
+    ANSWER_TICKETS = "answer_tickets"
+    MANAGE_CUSTOMERS = "manage_customers"
+    MANAGE_PRICES = "manage_prices"
+    DECIDE_ORDERS = "decide_orders"
+    RUN_BILLING = "run_billing"
+    SEE_LEDGER = "see_ledger"
+    OPERATE = "operate"
+
+
+_SERVICE = {Right.SEE, Right.ORDER, Right.MANAGE_SERVICES, Right.SEE_SECRETS, Right.WRITE_TICKETS}
+_BILLING = {Right.SEE, Right.SEE_INVOICES, Right.PAY, Right.WRITE_TICKETS}
+_OWNER = _SERVICE | _BILLING | {Right.MANAGE_MEMBERS}
+_RESELLER = {Right.MANAGE_CUSTOMERS, Right.MANAGE_PRICES, Right.DECIDE_ORDERS, Right.ANSWER_TICKETS}
+
+RIGHTS: Mapping[str, frozenset[Right]] = {
+    Role.OWNER: frozenset(_OWNER),
+    Role.TECHNICAL: frozenset(_SERVICE),
+    Role.BILLING: frozenset(_BILLING),
+    Role.READ_ONLY: frozenset({Right.SEE, Right.SEE_INVOICES}),
+    Role.RESELLER_MANAGER: frozenset(_OWNER | _RESELLER),
+    Role.ACCOUNTANT: frozenset(
+        {Right.SEE, Right.SEE_INVOICES, Right.RUN_BILLING, Right.SEE_LEDGER, Right.MANAGE_PRICES}
+    ),
+    Role.OPERATOR: frozenset(
+        {Right.SEE, Right.OPERATE, Right.MANAGE_SERVICES, Right.WRITE_TICKETS, Right.ANSWER_TICKETS}
+    ),
+    Role.SUPPORT: frozenset({Right.SEE, Right.WRITE_TICKETS, Right.ANSWER_TICKETS}),
+}
+
+# Which roles a kind of organisation may give to its members.
+ROLES: Mapping[str, frozenset[Role]] = {
+    Kind.CUSTOMER: frozenset({Role.OWNER, Role.TECHNICAL, Role.BILLING, Role.READ_ONLY}),
+    Kind.RESELLER: frozenset({Role.RESELLER_MANAGER, Role.SUPPORT, Role.READ_ONLY}),
+    Kind.PROVIDER: frozenset(
+        {Role.OWNER, Role.ACCOUNTANT, Role.OPERATOR, Role.SUPPORT, Role.READ_ONLY}
+    ),
+}

@@ -1,0 +1,48 @@
+"""What was asked."""
+
+from functools import partial
+
+from django.db import models
+from django.db.models import Q
+
+from erp.base.identifiers import reference
+from erp.base.lifecycle import Stateful
+from erp.base.tenancy import TenantQuerySet
+from erp.catalogue.models import Plan, PriceList
+from erp.customers.models import Organisation
+from erp.orders.states import ARROWS, State
+
+
+class Order(Stateful):
+    """One service asked for: a plan with parameters, at the prices shown when it was placed."""
+
+    arrows = ARROWS
+    organisation = models.ForeignKey(Organisation, on_delete=models.PROTECT, related_name="orders")
+    seller = models.ForeignKey(Organisation, on_delete=models.PROTECT, related_name="sales")
+    reference = models.CharField(max_length=12, unique=True, default=partial(reference, "Q"))
+    idempotency_key = models.CharField(max_length=80)
+    name = models.CharField(max_length=100)
+    plan = models.ForeignKey(Plan, on_delete=models.PROTECT)
+    price_list = models.ForeignKey(PriceList, on_delete=models.PROTECT)
+    parameters = models.JSONField(default=dict)
+    sla = models.JSONField(default=dict)
+    monthly_minor = models.BigIntegerField()
+    currency = models.CharField(max_length=3)
+    placed_by = models.CharField(max_length=150)
+    created_at = models.DateTimeField()
+
+    objects = TenantQuerySet["Order"].as_manager()
+
+    class Meta:
+        ordering = ["-pk"]
+        constraints = [
+            models.UniqueConstraint(
+                fields=["organisation", "idempotency_key"], name="order_once_per_key"
+            ),
+            models.CheckConstraint(
+                name="order_state_is_known", condition=Q(state__in=State.values)
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return self.reference

@@ -1,0 +1,111 @@
+"""Where orchestration and billing meet without knowing each other: Protocols and plain facts.
+
+`settings` names who implements a port; `port()` returns it. "No samples" and "zero" are different
+answers: a meter without samples is absent from the answer.
+"""
+
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from decimal import Decimal
+from functools import cache
+from typing import Any, Protocol, cast
+
+from django.conf import settings
+from django.utils.module_loading import import_string
+
+from erp.base.periods import Period
+
+
+@dataclass(frozen=True, slots=True)
+class Usage:
+    """What one contract line used of one meter in a period."""
+
+    line: int
+    meter: str
+    unit: str
+    quantity: Decimal
+    samples: int
+    first_at: datetime
+    last_at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class SampleView:
+    """One raw sample as evidence: where and when it was measured, and how it came here."""
+
+    key: str
+    meter: str
+    unit: str
+    quantity: Decimal
+    starts_at: datetime
+    ends_at: datetime
+    node: str
+    instance: str
+    stored_at: datetime
+
+
+class UsageSource(Protocol):
+    """Answers for what was used; rating asks it."""
+
+    def usage(
+        self, *, lines: Collection[int], period: Period, stored_before: datetime
+    ) -> Sequence[Usage]:
+        """Return usage per line and meter of samples that end in the period.
+
+        Only samples stored before the cut-off count, so asking again yields the same answer.
+        """
+        ...
+
+    def samples(
+        self, *, line: int, meter: str, period: Period, stored_before: datetime, limit: int
+    ) -> Sequence[SampleView]:
+        """Return the newest raw samples behind one usage, at most `limit`."""
+        ...
+
+    def converged(
+        self, *, lines: Collection[int], period: Period
+    ) -> Mapping[int, Sequence[Period]]:
+        """Return when each line's service existed: first passing promises to confirmed wipe."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class ProductFacts:
+    """What the catalogue must know of a software product."""
+
+    name: str
+    version: str
+    software_types: Mapping[str, Mapping[str, Any]]
+    meters: Mapping[str, str]
+
+
+class ProductSource(Protocol):
+    """Answers for what can be run; orders ask it for the schema of the parameters."""
+
+    def products(self) -> Sequence[ProductFacts]:
+        """Return the newest version of every product that can be ordered."""
+        ...
+
+    def schema(self, product: str, software_type: str) -> Mapping[str, Any]:
+        """Return the JSON Schema of the parameters.
+
+        Raises:
+            DomainError: there is no such product or type.
+        """
+        ...
+
+
+@cache
+def _implementation(path: str) -> Any:
+    return import_string(path)()
+
+
+def usage_source() -> UsageSource:
+    """Return who answers for usage."""
+    return cast(UsageSource, _implementation(settings.USAGE_SOURCE))
+
+
+def product_source() -> ProductSource:
+    """Return who answers for products."""
+    return cast(ProductSource, _implementation(settings.PRODUCT_SOURCE))
