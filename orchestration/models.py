@@ -1,0 +1,19 @@
+"""All models of the app, in reading order, so that Django finds them in their slices."""
+
+from orchestration.convergence.models import ConvergencePass
+from orchestration.instances.models import Instance
+from orchestration.metering.models import Sample
+from orchestration.nodes.models import ComputeNode, ComputePartition, EnrolmentStep, NodeLease
+from orchestration.releases.models import ReleaseOnNode, SoftwareRelease
+
+__all__ = [
+    "ComputeNode",
+    "ComputePartition",
+    "ConvergencePass",
+    "EnrolmentStep",
+    "Instance",
+    "NodeLease",
+    "ReleaseOnNode",
+    "Sample",
+    "SoftwareRelease",
+]

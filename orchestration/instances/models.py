@@ -1,0 +1,74 @@
+"""The running parts of what a customer asked for."""
+
+from functools import partial
+
+from django.db import models
+from django.db.models import Q
+
+from erp.base.identifiers import reference
+from erp.base.lifecycle import Stateful
+from erp.base.tenancy import TenantQuerySet
+from erp.contracts.models import ContractLine
+from erp.customers.models import Organisation
+from orchestration.instances.states import ARROWS, Requested, State
+from orchestration.nodes.models import ComputePartition
+from orchestration.releases.models import SoftwareRelease
+
+
+class Instance(Stateful):
+    """One running part: (contract line, name) names it for ever.
+
+    Every change of what is requested raises `generation`; `observed_generation` is what its node
+    last reported. It keeps its partition until the node confirmed that it was wiped. Secrets and
+    connection parameters are sealed.
+    """
+
+    arrows = ARROWS
+    organisation = models.ForeignKey(Organisation, on_delete=models.PROTECT)
+    reference = models.CharField(max_length=12, unique=True, default=partial(reference, "I"))
+    line = models.ForeignKey(ContractLine, on_delete=models.PROTECT, related_name="instances")
+    parent = models.ForeignKey(
+        "self", null=True, blank=True, on_delete=models.PROTECT, related_name="children"
+    )
+    name = models.CharField(max_length=60, default="main")
+    release = models.ForeignKey(SoftwareRelease, on_delete=models.PROTECT)
+    software_type = models.CharField(max_length=60, default="default")
+    parameters = models.JSONField(default=dict)
+    limits = models.JSONField(default=dict)
+    sla = models.JSONField(default=dict)
+    secrets_sealed = models.TextField()
+    requested_state = models.CharField(max_length=10, choices=Requested.choices)
+    generation = models.PositiveIntegerField(default=1)
+    observed_generation = models.PositiveIntegerField(default=0)
+    partition = models.OneToOneField(
+        ComputePartition, null=True, blank=True, on_delete=models.PROTECT, related_name="instance"
+    )
+    placement_reasons = models.JSONField(default=list)
+    connection_sealed = models.TextField(blank=True)
+    promises = models.JSONField(default=list)
+    log_tail = models.TextField(blank=True)
+    created_at = models.DateTimeField()
+    first_started_at = models.DateTimeField(null=True)
+    wiped_at = models.DateTimeField(null=True)
+
+    objects = TenantQuerySet["Instance"].as_manager()
+
+    class Meta:
+        ordering = ["-pk"]
+        constraints = [
+            models.UniqueConstraint(
+                fields=["line", "name"], condition=Q(parent=None), name="instance_once_per_line"
+            ),
+            models.UniqueConstraint(fields=["parent", "name"], name="instance_once_per_parent"),
+            models.CheckConstraint(
+                name="instance_state_is_known", condition=Q(state__in=State.values)
+            ),
+            models.CheckConstraint(
+                name="instance_on_a_node_has_a_partition",
+                condition=Q(state__in=[State.WAITING, State.WIPED], partition=None)
+                | (~Q(state__in=[State.WAITING, State.WIPED]) & Q(partition__isnull=False)),
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return self.reference

@@ -1,0 +1,44 @@
+"""What was requested of an instance, and what was found of it."""
+
+from django.db.models import TextChoices
+
+from erp.base.lifecycle import Arrows
+
+
+class Requested(TextChoices):
+    """What should be."""
+
+    STARTED = "started"
+    STOPPED = "stopped"
+    DESTROYED = "destroyed"
+
+
+class State(TextChoices):
+    """What is: waiting has no partition yet, wiped has none any more."""
+
+    WAITING = "waiting"
+    PLACED = "placed"
+    BUILDING = "building"
+    STARTING = "starting"
+    STARTED = "started"
+    STOPPED = "stopped"
+    FAILED = "failed"
+    WIPED = "wiped"
+
+
+_ON_A_NODE = frozenset(
+    {
+        State.PLACED,
+        State.BUILDING,
+        State.STARTING,
+        State.STARTED,
+        State.STOPPED,
+        State.FAILED,
+        State.WIPED,
+    }
+)
+# A node reports what it finds, so every found state may follow every other.
+ARROWS: Arrows = {
+    State.WAITING: frozenset({State.PLACED, State.WIPED}),
+    State.WIPED: frozenset(),
+} | {state: _ON_A_NODE - {state} for state in _ON_A_NODE - {State.WIPED}}

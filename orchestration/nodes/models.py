@@ -1,0 +1,142 @@
+"""Machines, the slots on them, how they are reached, and who may drive them now."""
+
+from functools import partial
+
+from django.db import models
+from django.db.models import Q
+
+from erp.base.identifiers import reference
+from erp.base.lifecycle import Stateful
+from erp.base.tenancy import TenantQuerySet
+from erp.customers.models import Organisation
+from orchestration.nodes.states import ARROWS, State
+
+
+class ComputeNode(Stateful):
+    """A machine of the provider, reached over SSH at a pinned host key.
+
+    The one-time credential is sealed and removed when the node's own key stands behind the forced
+    command. `desired` is precomputed; `desired_revision` is the hash of its content and
+    `applied_revision` what the node last reported.
+    """
+
+    arrows = ARROWS
+    organisation = models.ForeignKey(Organisation, on_delete=models.PROTECT)
+    reference = models.CharField(max_length=12, unique=True, default=partial(reference, "N"))
+    name = models.CharField(max_length=60)
+    region = models.CharField(max_length=40, default="main")
+    host = models.CharField(max_length=255)
+    port = models.PositiveIntegerField(default=22)
+    ssh_user = models.CharField(max_length=32, default="root")
+    host_key = models.TextField(blank=True)
+    credential_kind = models.CharField(max_length=10, blank=True)
+    credential_sealed = models.TextField(blank=True)
+    private_key_sealed = models.TextField(blank=True)
+    public_key = models.TextField(blank=True)
+    agent_home = models.CharField(max_length=200, default="/srv/tenantry")
+    authorized_keys_path = models.CharField(max_length=200, blank=True)
+    service_address = models.GenericIPAddressField()
+    service_address6 = models.GenericIPAddressField(null=True, blank=True, protocol="IPv6")
+    partition_count = models.PositiveSmallIntegerField(default=10)
+    port_first = models.PositiveIntegerField(default=21000)
+    ports_per_partition = models.PositiveSmallIntegerField(default=10)
+    shares_customers = models.BooleanField(default=True)
+    is_privileged = models.BooleanField(null=True)
+    agent_version = models.CharField(max_length=64, blank=True)
+    facts = models.JSONField(default=dict)
+    desired = models.JSONField(null=True)
+    desired_revision = models.CharField(max_length=64, blank=True)
+    desired_since = models.DateTimeField(null=True)
+    applied_revision = models.CharField(max_length=64, blank=True)
+    spool_epoch = models.CharField(max_length=64, blank=True)
+    spool_position = models.BigIntegerField(default=0)
+    last_seen_at = models.DateTimeField(null=True)
+    last_error = models.TextField(blank=True)
+    failures = models.PositiveIntegerField(default=0)
+    next_attempt_at = models.DateTimeField(null=True)
+    created_at = models.DateTimeField()
+
+    objects = TenantQuerySet["ComputeNode"].as_manager()
+
+    class Meta:
+        ordering = ["name", "pk"]
+        constraints = [
+            models.UniqueConstraint(fields=["organisation", "name"], name="node_name_once"),
+            models.UniqueConstraint(
+                fields=["host", "port", "agent_home"],
+                condition=~Q(state=State.RETIRED),
+                name="node_enrolled_once",
+            ),
+            models.CheckConstraint(name="node_state_is_known", condition=Q(state__in=State.values)),
+        ]
+
+    def __str__(self) -> str:
+        return self.name
+
+
+class ComputePartition(models.Model):
+    """A slot on a node: its own Unix user, directory, addresses and ports."""
+
+    organisation = models.ForeignKey(Organisation, on_delete=models.PROTECT)
+    node = models.ForeignKey(ComputeNode, on_delete=models.PROTECT, related_name="partitions")
+    name = models.CharField(max_length=20)
+    user = models.CharField(max_length=32)
+    address = models.GenericIPAddressField()
+    address6 = models.GenericIPAddressField(null=True, protocol="IPv6")
+    port_first = models.PositiveIntegerField()
+    port_count = models.PositiveSmallIntegerField()
+
+    objects = TenantQuerySet["ComputePartition"].as_manager()
+
+    class Meta:
+        ordering = ["node", "pk"]
+        constraints = [
+            models.UniqueConstraint(fields=["node", "name"], name="partition_name_once"),
+            models.UniqueConstraint(fields=["node", "port_first"], name="partition_ports_once"),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.node.name}/{self.name}"
+
+
+class EnrolmentStep(models.Model):
+    """One named step of preparing a machine: shown live, resumed when it failed."""
+
+    organisation = models.ForeignKey(Organisation, on_delete=models.PROTECT)
+    node = models.ForeignKey(ComputeNode, on_delete=models.PROTECT, related_name="steps")
+    position = models.PositiveSmallIntegerField()
+    name = models.CharField(max_length=60)
+    state = models.CharField(max_length=10, default="waiting")
+    message = models.TextField(blank=True)
+    started_at = models.DateTimeField(null=True)
+    ended_at = models.DateTimeField(null=True)
+
+    objects = TenantQuerySet["EnrolmentStep"].as_manager()
+
+    class Meta:
+        ordering = ["node", "position"]
+        constraints = [
+            models.UniqueConstraint(fields=["node", "name"], name="enrolmentstep_once"),
+            models.CheckConstraint(
+                name="enrolmentstep_state_is_known",
+                condition=Q(state__in=["waiting", "running", "done", "failed"]),
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.node.name}: {self.name}"
+
+
+class NodeLease(models.Model):
+    """One worker at a time drives a node; the agent refuses an older fence."""
+
+    organisation = models.ForeignKey(Organisation, on_delete=models.PROTECT)
+    node = models.OneToOneField(ComputeNode, on_delete=models.CASCADE, related_name="lease")
+    owner = models.CharField(max_length=100, blank=True)
+    until = models.DateTimeField(null=True)
+    fence = models.BigIntegerField(default=0)
+
+    objects = TenantQuerySet["NodeLease"].as_manager()
+
+    def __str__(self) -> str:
+        return f"{self.node.name}: {self.owner or 'free'}"

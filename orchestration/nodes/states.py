@@ -1,0 +1,26 @@
+"""The states of a compute node and its arrows."""
+
+from django.db.models import TextChoices
+
+from erp.base.lifecycle import Arrows
+
+
+class State(TextChoices):
+    """Only a ready node takes new instances; a closed one keeps those that it has."""
+
+    ENROLLING = "enrolling"
+    READY = "ready"
+    UNREACHABLE = "unreachable"
+    CLOSED = "closed"
+    DRAINING = "draining"
+    RETIRED = "retired"
+
+
+ARROWS: Arrows = {
+    State.ENROLLING: frozenset({State.READY, State.RETIRED}),
+    State.READY: frozenset({State.UNREACHABLE, State.CLOSED, State.DRAINING}),
+    State.UNREACHABLE: frozenset({State.READY, State.CLOSED, State.DRAINING}),
+    State.CLOSED: frozenset({State.READY, State.DRAINING}),
+    State.DRAINING: frozenset({State.READY, State.CLOSED, State.RETIRED}),
+    State.RETIRED: frozenset(),
+}
