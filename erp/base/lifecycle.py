@@ -37,22 +37,32 @@ class Stateful(models.Model):
         abstract = True
 
 
-def move(row: Stateful, to: str, *, at: datetime, by: str, why: str = "", **details: Any) -> None:
+def move(
+    row: Stateful,
+    to: str,
+    *,
+    at: datetime,
+    by: str,
+    why: str = "",
+    also: Mapping[str, Any] | None = None,
+) -> None:
     """Take one arrow: checked, raced by `WHERE state = <the one I read>`, and recorded.
+
+    Args:
+        also: other columns that change in the same statement.
 
     Raises:
         IllegalMove: the table has no such arrow.
         StaleState: the row is no longer in the state that was read; nothing changed.
     """
     came_from = str(row.state)
+    name = row._meta.verbose_name
     if to not in row.arrows.get(came_from, frozenset()):
-        name = row._meta.verbose_name
         raise IllegalMove(f"This {name} is {came_from} and cannot become {to}.")
+    changes = {**(also or {}), "state": to, "state_since": at, "state_reason": why}
     with transaction.atomic():
-        still_there = type(row)._base_manager.filter(pk=row.pk, state=came_from)
-        if not still_there.update(state=to, state_since=at, state_reason=why):
-            raise StaleState(
-                f"This {row._meta.verbose_name} is no longer {came_from}: reload the page."
-            )
-        record(row, to, at=at, by=by, why=why, came_from=came_from, **details)
-    row.state, row.state_since, row.state_reason = to, at, why
+        if not type(row)._base_manager.filter(pk=row.pk, state=came_from).update(**changes):
+            raise StaleState(f"This {name} is no longer {came_from}: reload the page.")
+        record(row, to, at=at, by=by, why=why, came_from=came_from)
+    for column, value in changes.items():
+        setattr(row, column, value)
