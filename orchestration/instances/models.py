@@ -11,7 +11,7 @@ from erp.base.tenancy import TenantQuerySet
 from erp.contracts.models import ContractLine
 from erp.customers.models import Organisation
 from orchestration.instances.states import ARROWS, Requested, State
-from orchestration.nodes.models import ComputePartition
+from orchestration.nodes.models import ComputeNode, ComputePartition
 from orchestration.releases.models import SoftwareRelease
 
 
@@ -42,6 +42,10 @@ class Instance(Stateful):
     observed_generation = models.PositiveIntegerField(default=0)
     partition = models.OneToOneField(
         ComputePartition, null=True, blank=True, on_delete=models.PROTECT, related_name="instance"
+    )
+    # Where it is, or was last: samples that arrive late are taken from this node only.
+    node = models.ForeignKey(
+        ComputeNode, null=True, blank=True, on_delete=models.PROTECT, related_name="instances"
     )
     placement_reasons = models.JSONField(default=list)
     connection_sealed = models.TextField(blank=True)

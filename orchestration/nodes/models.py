@@ -40,7 +40,7 @@ class ComputeNode(Stateful):
     partition_count = models.PositiveSmallIntegerField(default=10)
     port_first = models.PositiveIntegerField(default=21000)
     ports_per_partition = models.PositiveSmallIntegerField(default=10)
-    shares_customers = models.BooleanField(default=True)
+    shares_customers = models.BooleanField(default=False)
     is_privileged = models.BooleanField(null=True)
     agent_version = models.CharField(max_length=64, blank=True)
     facts = models.JSONField(default=dict)
