@@ -1,0 +1,128 @@
+"""Ask for instances: set-and-get, level-triggered from the contract's state."""
+
+import json
+import secrets
+from collections.abc import Mapping
+from datetime import datetime, timedelta
+from typing import Any
+
+from django.db import transaction
+
+from erp.base.journal import record
+from erp.base.lifecycle import move
+from erp.base.nudges import announce
+from erp.base.secrets import reveal, seal
+from erp.contracts.models import Contract, ContractLine
+from erp.contracts.states import State as Contracted
+from orchestration.instances.models import Instance
+from orchestration.instances.states import Requested, State
+from orchestration.releases.queries import newest_release
+
+BY = "orchestration"
+
+
+def requested_state_of(contract: Contract, *, at: datetime) -> Requested | None:
+    """Return what the contract permits: None means that nothing needs to exist yet.
+
+    An ended contract keeps the data, stopped, for the retention that it names.
+    """
+    if contract.state == Contracted.ACTIVE and contract.starts_at <= at:
+        return Requested.STARTED
+    if contract.state == Contracted.SUSPENDED:
+        return Requested.STOPPED
+    if contract.state == Contracted.ENDED:
+        kept_until = contract.state_since + timedelta(days=contract.retention_days)
+        return Requested.STOPPED if at < kept_until else Requested.DESTROYED
+    return None
+
+
+@transaction.atomic
+def follow_contract(contract: Contract, *, at: datetime) -> None:
+    """Make every line's instance ask for what the contract says; repeating it changes nothing."""
+    wanted = requested_state_of(contract, at=at)
+    if wanted is None:
+        return
+    for line in contract.lines.select_for_update().exclude(product="").order_by("pk"):
+        instance = Instance.objects.filter(line=line, parent=None).first()
+        if instance:
+            request_change(
+                instance, state=wanted, parameters=line.parameters, limits=line.limits, at=at
+            )
+        elif wanted == Requested.STARTED:
+            _create(line, at=at)
+
+
+def _create(line: ContractLine, *, at: datetime) -> Instance:
+    release = newest_release(line.product)
+    instance = Instance(
+        organisation_id=line.organisation_id,
+        line=line,
+        release=release,
+        software_type=line.software_type,
+        parameters=line.parameters,
+        limits=line.limits,
+        sla=line.sla,
+        requested_state=Requested.STARTED,
+        state=State.WAITING,
+        state_since=at,
+        created_at=at,
+    )
+    made = {"password": secrets.token_urlsafe(18)}
+    instance.secrets_sealed = seal(json.dumps(made), where=_place(instance, "secrets"))
+    instance.save()
+    record(instance, "requested", at=at, by=BY, why=f"contract {line.contract.reference}")
+    announce("instance.requested", instance=instance.pk)
+    return instance
+
+
+@transaction.atomic
+def request_change(
+    instance: Instance,
+    *,
+    state: Requested,
+    parameters: Mapping[str, Any],
+    limits: Mapping[str, Any],
+    at: datetime,
+) -> None:
+    """Change what is requested; every change raises the generation, none changes nothing.
+
+    What was to be destroyed stays so: data that a node may have wiped already cannot be asked
+    back.
+    """
+    instance = Instance.objects.select_for_update().get(pk=instance.pk)
+    wanted = {"requested_state": state, "parameters": parameters, "limits": limits}
+    changes = {name: value for name, value in wanted.items() if getattr(instance, name) != value}
+    if not changes or instance.requested_state == Requested.DESTROYED:
+        return
+    for name, value in changes.items():
+        setattr(instance, name, value)
+    instance.generation += 1
+    instance.save(update_fields=[*changes, "generation"])
+    why = ", ".join(sorted(changes))
+    record(instance, "changed", at=at, by=BY, why=why, generation=instance.generation)
+    if instance.state == State.WAITING and state == Requested.DESTROYED:
+        move(instance, State.WIPED, at=at, by=BY, why="never placed", also={"wiped_at": at})
+    if instance.node_id:
+        announce("instance.changed", node=instance.node_id)
+
+
+def secrets_of(instance: Instance) -> dict[str, str]:
+    """Return the secrets that the node gets for this instance."""
+    return dict(json.loads(reveal(instance.secrets_sealed, where=_place(instance, "secrets"))))
+
+
+def connection_of(instance: Instance) -> dict[str, str]:
+    """Return what the instance publishes: URL, user, password; empty until it did."""
+    if not instance.connection_sealed:
+        return {}
+    place = _place(instance, "connection")
+    return dict(json.loads(reveal(instance.connection_sealed, where=place)))
+
+
+def sealed_connection(instance: Instance, connection: Mapping[str, str]) -> str:
+    """Return connection parameters as they are stored."""
+    return seal(json.dumps(dict(connection), sort_keys=True), where=_place(instance, "connection"))
+
+
+def _place(instance: Instance, column: str) -> str:
+    return f"instance:{instance.reference}:{column}"
