@@ -1,0 +1,32 @@
+"""Which releases are published."""
+
+from django.db.models import Count, Q, QuerySet
+
+from erp.base.errors import DomainError
+from orchestration.releases.models import SoftwareRelease
+
+
+class UnknownProduct(DomainError):
+    """No release of this product is published."""
+
+    code = "unknown_product"
+
+
+def newest_release(product: str) -> SoftwareRelease:
+    """Return the release that a new instance gets.
+
+    Raises:
+        UnknownProduct: none is published.
+    """
+    found = SoftwareRelease.objects.filter(product=product).order_by("-published_at", "-pk").first()
+    if found is None:
+        raise UnknownProduct(f"No release of {product} is published: an operator must publish one.")
+    return found
+
+
+def with_places() -> QuerySet[SoftwareRelease]:
+    """Return all releases with the number of nodes where each is ready or failed."""
+    return SoftwareRelease.objects.defer("archive").annotate(
+        ready=Count("places", filter=Q(places__state="ready")),
+        failed=Count("places", filter=Q(places__state="failed")),
+    )
