@@ -49,7 +49,7 @@ def record(
     """Write one line about an object that has `organisation` and `reference`."""
     return JournalLine.objects.create(
         organisation_id=subject.organisation_id,  # type: ignore[attr-defined]
-        subject_kind=subject._meta.model_name,
+        subject_kind=str(subject._meta.model_name),
         subject_reference=subject.reference,  # type: ignore[attr-defined]
         at=at,
         by=by,

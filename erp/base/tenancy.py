@@ -15,10 +15,11 @@ def paths_of(user: AnyUser) -> list[str]:
     """Return the tree paths of the organisations that the user is a member of; read once."""
     if not user.is_authenticated:
         return []
-    if not hasattr(user, "_tenant_paths"):
+    memory = vars(user)
+    if "_tenant_paths" not in memory:
         members = user.members.select_related("organisation")  # type: ignore[attr-defined]
-        user._tenant_paths = [m.organisation.path for m in members]  # type: ignore[union-attr]
-    return list(user._tenant_paths)  # type: ignore[union-attr]
+        memory["_tenant_paths"] = [member.organisation.path for member in members]
+    return list(memory["_tenant_paths"])
 
 
 class TenantQuerySet(models.QuerySet[M]):

@@ -12,11 +12,12 @@ def memberships_of(user: AnyUser) -> list[Member]:
     """Return the user's memberships with their organisations; read once per user object."""
     if not user.is_authenticated:
         return []
-    if not hasattr(user, "_memberships"):
-        found = Member.objects.filter(user_id=user.pk).select_related("organisation")
-        user._memberships = list(found)  # type: ignore[union-attr]
-        user._tenant_paths = [m.organisation.path for m in found]  # type: ignore[union-attr]
-    return list(user._memberships)  # type: ignore[union-attr]
+    memory = vars(user)
+    if "_memberships" not in memory:
+        found = list(Member.objects.filter(user_id=user.pk).select_related("organisation"))
+        memory["_memberships"] = found
+        memory["_tenant_paths"] = [member.organisation.path for member in found]
+    return list(memory["_memberships"])
 
 
 def organisations_of(user: AnyUser) -> list[int]:

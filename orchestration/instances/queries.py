@@ -40,12 +40,11 @@ def out_of_step(now: datetime) -> QuerySet[Contract]:
 
 def waiting() -> QuerySet[Instance]:
     """Return the instances without a partition that should have one, oldest first."""
-    return Instance.objects.filter(
-        state=State.WAITING, requested_state=Requested.STARTED
-    ).order_by("pk")
+    return Instance.objects.filter(state=State.WAITING, requested_state=Requested.STARTED).order_by(
+        "pk"
+    )
 
 
 def on_node(node_pk: int) -> QuerySet[Instance]:
     """Return the instances that hold a partition of the node."""
     return Instance.objects.filter(partition__node_id=node_pk)
-

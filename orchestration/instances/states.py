@@ -26,19 +26,10 @@ class State(TextChoices):
     WIPED = "wiped"
 
 
-_ON_A_NODE = frozenset(
-    {
-        State.PLACED,
-        State.BUILDING,
-        State.STARTING,
-        State.STARTED,
-        State.STOPPED,
-        State.FAILED,
-        State.WIPED,
-    }
-)
+_FOUND = frozenset(set(State) - {State.WAITING})
 # A node reports what it finds, so every found state may follow every other.
 ARROWS: Arrows = {
     State.WAITING: frozenset({State.PLACED, State.WIPED}),
     State.WIPED: frozenset(),
-} | {state: _ON_A_NODE - {state} for state in _ON_A_NODE - {State.WIPED}}
+    **{str(state): _FOUND - {state} for state in _FOUND - {State.WIPED}},
+}

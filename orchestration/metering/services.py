@@ -59,7 +59,7 @@ def store(
     if not readings:
         return node.spool_position if node.spool_epoch == epoch else 0
     rows = json.dumps(_rows(node, readings))
-    facts = {"node": node.pk, "epoch": epoch, "at": at, "rows": rows}
+    facts: dict[str, Any] = {"node": node.pk, "epoch": epoch, "at": at, "rows": rows}
     with connection.cursor() as cursor:
         cursor.execute(_MERGE, facts)
         cursor.execute(_DIFFERENT, facts)

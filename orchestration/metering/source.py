@@ -76,9 +76,10 @@ class StoredUsage:
             line__in=lines, parent=None, first_started_at__lt=period.end
         )
         found: dict[int, list[Period]] = defaultdict(list)
-        for line, start, end in existed.values_list("line_id", "first_started_at", "wiped_at"):
-            end = min(end or period.end, period.end)
-            start = max(start, period.start)
+        for instance in existed.only("line_id", "first_started_at", "wiped_at"):
+            assert instance.first_started_at is not None, "the filter asked for it"
+            start = max(instance.first_started_at, period.start)
+            end = min(instance.wiped_at or period.end, period.end)
             if start < end:
-                found[line].append(Period(start, end))
+                found[instance.line_id].append(Period(start, end))
         return {line: merged(periods) for line, periods in found.items()}

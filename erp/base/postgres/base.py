@@ -35,7 +35,7 @@ class DatabaseWrapper(base.DatabaseWrapper):
 
     def _rollback(self) -> Any:
         """A rollback takes back what was told inside the transaction."""
-        answer = super()._rollback()
+        answer = super()._rollback()  # type: ignore[misc]
         self._told = None
         return answer
 
