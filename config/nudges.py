@@ -9,7 +9,14 @@ from kombu.exceptions import OperationalError
 log = logging.getLogger(__name__)
 
 # Event -> the tasks that find their work by the same keys.
-HURRIES: Mapping[str, tuple[str, ...]] = {}
+HURRIES: Mapping[str, tuple[str, ...]] = {
+    "contract.changed": ("orchestration.instances.tasks.follow_contract",),
+    "instance.requested": ("orchestration.allocation.tasks.place_instance",),
+    "instance.placed": ("orchestration.convergence.tasks.converge_node",),
+    "instance.changed": ("orchestration.convergence.tasks.converge_node",),
+    "node.registered": ("orchestration.convergence.tasks.enrol_node",),
+    "invoice.issued": ("billing.documents.tasks.render_document",),
+}
 
 
 def nudge(event: str, **keys: int | str) -> None:

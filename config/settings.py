@@ -16,6 +16,7 @@ ALLOWED_HOSTS = env.words("TENANTRY_HOSTS", "127.0.0.1,localhost")
 CSRF_TRUSTED_ORIGINS = env.words("TENANTRY_ORIGINS", "")
 
 INSTALLED_APPS = [
+    "config",
     "config.ui",
     "erp",
     "orchestration",
