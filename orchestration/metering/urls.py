@@ -1,6 +1,8 @@
 """Fragments of usage."""
 
-from django.urls import URLPattern
+from django.urls import path
+
+from orchestration.metering import views
 
 app_name = "metering"
-urlpatterns: list[URLPattern] = []
+urlpatterns = [path("of-line/<int:pk>", views.of_line, name="of_line")]

@@ -1,6 +1,11 @@
 """Pages of software releases."""
 
-from django.urls import URLPattern
+from django.urls import path
+
+from orchestration.releases import views
 
 app_name = "releases"
-urlpatterns: list[URLPattern] = []
+urlpatterns = [
+    path("", views.listing, name="list"),
+    path("<str:reference>", views.detail, name="detail"),
+]

@@ -1,0 +1,39 @@
+"""Pages of software releases."""
+
+from django.contrib.auth.decorators import login_required
+from django.core.exceptions import PermissionDenied
+from django.http import HttpResponse
+from django.shortcuts import get_object_or_404, render
+from django.views.decorators.http import require_GET
+
+from erp.base.doors import UserRequest
+from erp.customers.states import Right
+from orchestration.releases.queries import with_places
+
+MOST = 200
+
+
+@login_required
+@require_GET
+def listing(request: UserRequest) -> HttpResponse:
+    """Show which releases are published and on how many nodes each is ready."""
+    if Right.OPERATE not in request.rights:
+        raise PermissionDenied
+    releases = with_places().visible_to(request.user)[:MOST]
+    return render(request, "releases/list.html", {"releases": releases})
+
+
+@login_required
+@require_GET
+def detail(request: UserRequest, reference: str) -> HttpResponse:
+    """Show one release: its software types and where it is installed."""
+    if Right.OPERATE not in request.rights:
+        raise PermissionDenied
+    release = get_object_or_404(with_places().visible_to(request.user), reference=reference)
+    facts = {
+        "release": release,
+        "types": release.profile["types"],
+        "places": release.places.select_related("node").order_by("node__name")[:MOST],
+        "crumbs": [("Releases", "/releases/")],
+    }
+    return render(request, "releases/detail.html", facts)
