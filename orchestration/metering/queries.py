@@ -4,6 +4,7 @@ from collections import defaultdict
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from decimal import Decimal
+from typing import Any
 
 from django.db import connection
 
@@ -33,7 +34,7 @@ class Series:
 
 def series(*, line: int, period: Period) -> list[Series]:
     """Return each meter of a contract line over the period; one statement."""
-    facts = {"line": line, "start": period.start, "end": period.end, "slots": SLOTS}
+    facts: dict[str, Any] = {"line": line, "start": period.start, "end": period.end, "slots": SLOTS}
     found: dict[tuple[str, str], dict[int, Decimal]] = defaultdict(dict)
     with connection.cursor() as cursor:
         cursor.execute(_SUMS, facts)

@@ -1,8 +1,9 @@
 """Which releases are published."""
 
-from django.db.models import Count, Q, QuerySet
+from django.db.models import Count, Q
 
 from erp.base.errors import DomainError
+from erp.base.tenancy import AnyUser, TenantQuerySet
 from orchestration.releases.models import SoftwareRelease
 
 
@@ -24,9 +25,9 @@ def newest_release(product: str) -> SoftwareRelease:
     return found
 
 
-def with_places() -> QuerySet[SoftwareRelease]:
-    """Return all releases with the number of nodes where each is ready or failed."""
-    return SoftwareRelease.objects.defer("archive").annotate(
+def with_places(user: AnyUser) -> TenantQuerySet[SoftwareRelease]:
+    """Return the releases that the user sees, with the number of nodes where each is ready or failed."""
+    return SoftwareRelease.objects.visible_to(user).defer("archive").annotate(
         ready=Count("places", filter=Q(places__state="ready")),
         failed=Count("places", filter=Q(places__state="failed")),
     )

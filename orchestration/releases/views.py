@@ -19,7 +19,7 @@ def listing(request: UserRequest) -> HttpResponse:
     """Show which releases are published and on how many nodes each is ready."""
     if Right.OPERATE not in request.rights:
         raise PermissionDenied
-    releases = with_places().visible_to(request.user)[:MOST]
+    releases = with_places(request.user)[:MOST]
     return render(request, "releases/list.html", {"releases": releases})
 
 
@@ -29,7 +29,7 @@ def detail(request: UserRequest, reference: str) -> HttpResponse:
     """Show one release: its software types and where it is installed."""
     if Right.OPERATE not in request.rights:
         raise PermissionDenied
-    release = get_object_or_404(with_places().visible_to(request.user), reference=reference)
+    release = get_object_or_404(with_places(request.user), reference=reference)
     facts = {
         "release": release,
         "types": release.profile["types"],
