@@ -1,9 +1,9 @@
 """Which releases are published."""
 
-from django.db.models import Count, Q
+from django.db.models import Count, Q, QuerySet
 
 from erp.base.errors import DomainError
-from erp.base.tenancy import AnyUser, TenantQuerySet
+from erp.base.tenancy import AnyUser
 from orchestration.releases.models import SoftwareRelease
 
 
@@ -25,8 +25,8 @@ def newest_release(product: str) -> SoftwareRelease:
     return found
 
 
-def with_places(user: AnyUser) -> TenantQuerySet[SoftwareRelease]:
-    """Return the releases that the user sees, with the number of nodes where each is ready or failed."""
+def with_places(user: AnyUser) -> QuerySet[SoftwareRelease]:
+    """Return the releases that the user sees, with on how many nodes each is ready or failed."""
     return SoftwareRelease.objects.visible_to(user).defer("archive").annotate(
         ready=Count("places", filter=Q(places__state="ready")),
         failed=Count("places", filter=Q(places__state="failed")),

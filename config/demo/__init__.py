@@ -1,0 +1,1 @@
+"""The main job done once on real input: what `./run` shows a newcomer."""
