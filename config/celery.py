@@ -12,6 +12,24 @@ from django.conf import settings
 
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "config.settings")
 
+def _every(seconds: int, task: str) -> dict[str, object]:
+    """A sweep that nobody picked up in its interval is dropped: the next one finds the same."""
+    return {"task": task, "schedule": float(seconds), "options": {"expires": seconds}}
+
+
+TIMETABLE = {
+    entry["task"]: entry
+    for entry in (
+        _every(30, "erp.contracts.tasks.sweep_expired"),
+        _every(10, "orchestration.instances.tasks.sweep_contracts"),
+        _every(10, "orchestration.allocation.tasks.sweep_waiting"),
+        _every(5, "orchestration.convergence.tasks.sweep_desired"),
+        _every(5, "orchestration.convergence.tasks.sweep_nodes"),
+        _every(15, "orchestration.convergence.tasks.sweep_enrolments"),
+        _every(15, "billing.documents.tasks.sweep_documents"),
+    )
+}
+
 app = Celery("tenantry", task_cls="erp.base.tasks:SystemTask")
 app.conf.update(
     broker_url=settings.REDIS_URL.replace("unix://", "redis+socket://").replace(
@@ -36,7 +54,7 @@ app.conf.update(
         "orchestration.metering.*": {"queue": "metering"},
         "billing.*": {"queue": "billing"},
     },
-    beat_schedule={},
+    beat_schedule=TIMETABLE,
     timezone="UTC",
 )
 app.autodiscover_tasks(
