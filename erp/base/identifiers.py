@@ -1,4 +1,4 @@
-"""References that people read aloud: a letter for the kind and eight signs that cannot be guessed."""
+"""References that people read aloud: a letter for the kind and eight signs, not guessable."""
 
 import secrets
 

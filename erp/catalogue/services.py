@@ -1,0 +1,118 @@
+"""Write offers, plans and price lists."""
+
+from collections.abc import Sequence
+from datetime import datetime
+from decimal import Decimal
+from typing import Any
+
+from django.db import IntegrityError, transaction
+
+from erp.base.errors import DomainError
+from erp.base.journal import record
+from erp.catalogue.models import Offer, Plan, Price, PriceKind, PriceList
+from erp.customers.models import Organisation
+
+
+class PriceListOverlaps(DomainError):
+    """Two price lists of one seller in one currency are valid at the same time."""
+
+    code = "price_list_overlaps"
+
+
+@transaction.atomic
+def add_offer(owner: Organisation, *, at: datetime, by: str, **facts: Any) -> Offer:
+    """Add an offer to the catalogue."""
+    offer = Offer.objects.create(organisation=owner, **facts)
+    record(offer, "offered", at=at, by=by)
+    return offer
+
+
+def add_plan(offer: Offer, *, code: str, name: str, **facts: Any) -> Plan:
+    """Add a plan to an offer; it stands after those that are there."""
+    position = offer.plans.count() + 1
+    return Plan.objects.create(
+        organisation_id=offer.organisation_id,
+        offer=offer,
+        code=code,
+        name=name,
+        position=position,
+        **facts,
+    )
+
+
+@transaction.atomic
+def add_price_list(
+    seller: Organisation,
+    *,
+    name: str,
+    currency: str,
+    starts_at: datetime,
+    at: datetime,
+    by: str,
+    ends_at: datetime | None = None,
+) -> PriceList:
+    """Add a dated price list.
+
+    Raises:
+        PriceListOverlaps: names the list that is valid in the same time.
+    """
+    try:
+        with transaction.atomic():
+            made = PriceList.objects.create(
+                organisation=seller,
+                name=name,
+                currency=currency,
+                starts_at=starts_at,
+                ends_at=ends_at,
+            )
+    except IntegrityError as error:
+        raise PriceListOverlaps(_overlap(seller, currency, starts_at, ends_at)) from error
+    record(made, "published", at=at, by=by)
+    return made
+
+
+def _overlap(
+    seller: Organisation, currency: str, starts_at: datetime, ends_at: datetime | None
+) -> str:
+    others = PriceList.objects.filter(organisation=seller, currency=currency)
+    if ends_at:
+        others = others.filter(starts_at__lt=ends_at)
+    other = others.exclude(ends_at__lte=starts_at).order_by("starts_at").first()
+    if other is None:
+        return "The list ends before it starts."
+    until = f"until {other.ends_at:%Y-%m-%d}" if other.ends_at else "without an end"
+    return (
+        f"“{other.name}” is valid in {currency} from {other.starts_at:%Y-%m-%d} {until}: "
+        "end it first, or choose other dates."
+    )
+
+
+def set_price(
+    price_list: PriceList,
+    plan: Plan,
+    *,
+    kind: PriceKind,
+    unit_price: Decimal,
+    meter: str = "",
+    unit: str = "",
+    included_quantity: Decimal = Decimal(0),
+) -> Price:
+    """Set one price of a plan in a list; setting it again replaces it."""
+    price, _ = Price.objects.update_or_create(
+        price_list=price_list,
+        plan=plan,
+        kind=kind,
+        meter=meter,
+        defaults={
+            "organisation_id": price_list.organisation_id,
+            "unit": unit,
+            "unit_price": unit_price,
+            "included_quantity": included_quantity,
+        },
+    )
+    return price
+
+
+def priced(plan: Plan, prices: Sequence[Price]) -> bool:
+    """Return whether the plan can be bought at these prices."""
+    return any(price.plan_id == plan.pk for price in prices)

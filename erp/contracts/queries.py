@@ -1,0 +1,22 @@
+"""Which contracts are in force, due, or count against a limit."""
+
+from datetime import datetime
+
+from django.db.models import QuerySet, Sum
+
+from erp.contracts.models import Contract
+from erp.contracts.states import State
+from erp.customers.models import Organisation
+
+
+def expired(now: datetime) -> QuerySet[Contract]:
+    """Return contracts past their end that are not ended."""
+    return Contract.objects.filter(ends_at__lte=now).exclude(state=State.ENDED)
+
+
+def committed_minor(buyer: Organisation, currency: str) -> int:
+    """Return what the buyer's contracts in force cost a month, in minor units."""
+    running = Contract.objects.filter(
+        organisation=buyer, currency=currency, state__in=[State.ACTIVE, State.SUSPENDED]
+    )
+    return int(running.aggregate(total=Sum("order__monthly_minor"))["total"] or 0)

@@ -1,0 +1,151 @@
+"""Make contracts from orders, and move them: their state is the permission to run."""
+
+from collections.abc import Mapping
+from datetime import datetime
+from typing import Any
+
+from django.db import transaction
+
+from erp.base.errors import DomainError
+from erp.base.journal import record
+from erp.base.lifecycle import move
+from erp.base.nudges import announce
+from erp.catalogue.queries import prices_of
+from erp.contracts.models import Contract, ContractLine, LinePrice
+from erp.contracts.queries import committed_minor
+from erp.contracts.states import State
+from erp.customers.models import Organisation
+from erp.orders import services as orders
+from erp.orders.models import Order
+from erp.orders.parameters import check
+from erp.orders.states import State as Ordered
+
+
+class NotInForce(DomainError):
+    """The contract has ended: what it ran cannot be changed any more."""
+
+    code = "not_in_force"
+
+
+@transaction.atomic
+def order(buyer: Organisation, wish: orders.Wish, *, by: str, at: datetime) -> Order:
+    """Place an order, and accept it at once when the buyer's credit limit allows it.
+
+    The row of the buyer is locked by `place`, so two orders at once cannot both slip below the
+    limit. An order above it stays placed until the seller decides.
+    """
+    placed = orders.place(buyer, wish, by=by, at=at)
+    if placed.state == Ordered.PLACED and _within_limit(buyer, placed):
+        accept(placed, by="credit limit", at=at)
+    return placed
+
+
+def _within_limit(buyer: Organisation, placed: Order) -> bool:
+    if buyer.credit_limit_minor is None:
+        return True
+    committed = committed_minor(buyer, placed.currency)
+    return committed + placed.monthly_minor <= buyer.credit_limit_minor
+
+
+@transaction.atomic
+def accept(order: Order, *, by: str, at: datetime) -> Contract:
+    """Turn a placed order into an active contract, at the prices of the order.
+
+    Raises:
+        IllegalMove, StaleState: it was decided before.
+    """
+    move(order, Ordered.ACCEPTED, at=at, by=by)
+    contract = Contract.objects.create(
+        organisation_id=order.organisation_id,
+        seller_id=order.seller_id,
+        order=order,
+        name=order.name,
+        currency=order.currency,
+        starts_at=at,
+        state=State.ACTIVE,
+        state_since=at,
+    )
+    _add_line(contract, order)
+    record(contract, "active", at=at, by=by, why=f"order {order.reference}")
+    announce("contract.changed", contract=contract.pk)
+    return contract
+
+
+def _add_line(contract: Contract, order: Order) -> None:
+    offer = order.plan.offer
+    line = ContractLine.objects.create(
+        organisation_id=contract.organisation_id,
+        contract=contract,
+        name=order.name,
+        plan=order.plan,
+        product=offer.product,
+        software_type=offer.software_type,
+        parameters=order.parameters,
+        limits=order.plan.limits,
+        sla=order.sla,
+    )
+    LinePrice.objects.bulk_create(
+        LinePrice(
+            organisation_id=contract.organisation_id,
+            line=line,
+            kind=price.kind,
+            meter=price.meter,
+            unit=price.unit,
+            unit_price=price.unit_price,
+            included_quantity=price.included_quantity,
+        )
+        for price in prices_of(order.plan, order.price_list)
+    )
+
+
+def suspend(contract: Contract, *, at: datetime, by: str, why: str) -> None:
+    """Stop the service without ending the agreement."""
+    _move(contract, State.SUSPENDED, at=at, by=by, why=why)
+
+
+def resume(contract: Contract, *, at: datetime, by: str, why: str = "") -> None:
+    """Let a suspended contract run again."""
+    _move(contract, State.ACTIVE, at=at, by=by, why=why)
+
+
+def end(contract: Contract, *, at: datetime, by: str, why: str) -> None:
+    """End the agreement: what runs is stopped now, and destroyed after the retention."""
+    also = {} if contract.ends_at and contract.ends_at <= at else {"ends_at": at}
+    _move(contract, State.ENDED, at=at, by=by, why=why, also=also)
+
+
+@transaction.atomic
+def _move(
+    contract: Contract,
+    to: State,
+    *,
+    at: datetime,
+    by: str,
+    why: str,
+    also: Mapping[str, Any] | None = None,
+) -> None:
+    move(contract, to, at=at, by=by, why=why, also=also)
+    announce("contract.changed", contract=contract.pk)
+
+
+@transaction.atomic
+def change_parameters(
+    line: ContractLine, parameters: Mapping[str, Any], *, at: datetime, by: str
+) -> None:
+    """Change what the software is told; the same parameters again change nothing.
+
+    Raises:
+        NotInForce: the contract has ended.
+        BadParameters: the release does not take them.
+    """
+    contract = Contract.objects.select_for_update().get(pk=line.contract_id)
+    if contract.state == State.ENDED:
+        raise NotInForce
+    check(line.product, line.software_type, parameters)
+    line = ContractLine.objects.select_for_update().get(pk=line.pk)
+    if line.parameters == parameters:
+        return
+    before = line.parameters
+    ContractLine.objects.filter(pk=line.pk).update(parameters=dict(parameters))
+    record(contract, "changed", at=at, by=by, before=before, after=dict(parameters))
+    announce("contract.changed", contract=contract.pk)

@@ -1,0 +1,36 @@
+"""Check parameters against the JSON Schema that their release declares."""
+
+from collections.abc import Mapping
+from typing import Any
+
+import jsonschema
+
+from erp.base.errors import DomainError
+from erp.ports import product_source
+
+
+class BadParameters(DomainError):
+    """The parameters do not fit what the software takes."""
+
+    code = "bad_parameters"
+    status = 422
+
+
+def check(product: str, software_type: str, parameters: Mapping[str, Any]) -> None:
+    """Refuse parameters outside the schema.
+
+    Raises:
+        BadParameters: `facts["errors"]` maps each field to what is wrong with it.
+    """
+    schema = product_source().schema(product, software_type)
+    validator = jsonschema.Draft202012Validator(
+        schema, format_checker=jsonschema.Draft202012Validator.FORMAT_CHECKER
+    )
+    errors = {_place(error): error.message for error in validator.iter_errors(parameters)}
+    if errors:
+        sentences = "; ".join(f"{field}: {message}" for field, message in sorted(errors.items()))
+        raise BadParameters(f"Please correct the parameters: {sentences}.", errors=errors)
+
+
+def _place(error: jsonschema.ValidationError) -> str:
+    return ".".join(str(part) for part in error.absolute_path) or "parameters"

@@ -1,0 +1,107 @@
+"""Place orders and decide on them."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any
+
+from django.db import transaction
+
+from erp.base.errors import DomainError
+from erp.base.journal import record
+from erp.base.lifecycle import move
+from erp.catalogue.models import Plan, PriceList
+from erp.catalogue.queries import NoPrices, price_list_of, prices_of, seller_of
+from erp.customers.models import Organisation
+from erp.orders.models import Order
+from erp.orders.parameters import check
+from erp.orders.preview import preview
+from erp.orders.states import State
+
+
+class KeyReused(DomainError):
+    """This order form was sent before with other content: reload the page to order again."""
+
+    code = "key_reused"
+
+
+class OfferClosed(DomainError):
+    """This offer is not sold any more."""
+
+    code = "offer_closed"
+
+
+@dataclass(frozen=True, slots=True)
+class Wish:
+    """What is asked for.
+
+    Args:
+        key: names this wish for ever: the same key is the same order.
+    """
+
+    key: str
+    name: str
+    plan: Plan
+    parameters: Mapping[str, Any] = field(default_factory=dict)
+    sla: Mapping[str, Any] = field(default_factory=dict)
+
+    def is_of(self, order: Order) -> bool:
+        """Return whether the order asks for the same."""
+        asked = (self.name, self.plan.pk, dict(self.parameters), dict(self.sla))
+        return asked == (order.name, order.plan_id, order.parameters, order.sla)
+
+
+@transaction.atomic
+def place(buyer: Organisation, wish: Wish, *, by: str, at: datetime) -> Order:
+    """Place one order; the same key again returns the same order.
+
+    Orders of one buyer take turns: the row of the buyer is locked.
+
+    Raises:
+        KeyReused: the key names another wish.
+        OfferClosed: the offer is not sold any more.
+        NoPrices: the seller has no price for the plan now.
+        BadParameters: the release does not take these parameters.
+    """
+    Organisation.objects.select_for_update().get(pk=buyer.pk)
+    earlier = Order.objects.filter(organisation=buyer, idempotency_key=wish.key).first()
+    if earlier:
+        if not wish.is_of(earlier):
+            raise KeyReused
+        return earlier
+    offer = wish.plan.offer
+    if not offer.is_open:
+        raise OfferClosed(f"{offer.name} is not sold any more.")
+    check(offer.product, offer.software_type, wish.parameters)
+    order = _order(buyer, wish, price_list_of(seller_of(buyer), buyer.currency, at), by=by, at=at)
+    record(order, "placed", at=at, by=by, plan=str(wish.plan))
+    return order
+
+
+def _order(
+    buyer: Organisation, wish: Wish, price_list: PriceList, *, by: str, at: datetime
+) -> Order:
+    prices = prices_of(wish.plan, price_list)
+    if not prices:
+        raise NoPrices(f"{price_list.name} has no price for {wish.plan}.")
+    return Order.objects.create(
+        organisation=buyer,
+        seller_id=price_list.organisation_id,
+        idempotency_key=wish.key,
+        name=wish.name,
+        plan=wish.plan,
+        price_list=price_list,
+        parameters=dict(wish.parameters),
+        sla=dict(wish.sla),
+        monthly_minor=preview(prices, currency=price_list.currency).monthly.minor,
+        currency=price_list.currency,
+        placed_by=by,
+        created_at=at,
+        state=State.PLACED,
+        state_since=at,
+    )
+
+
+def refuse(order: Order, *, by: str, at: datetime, why: str) -> None:
+    """Refuse a placed order, with a reason that the buyer reads."""
+    move(order, State.REFUSED, at=at, by=by, why=why)
