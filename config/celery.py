@@ -12,6 +12,7 @@ from django.conf import settings
 
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "config.settings")
 
+
 def _every(seconds: int, task: str) -> dict[str, object]:
     """A sweep that nobody picked up in its interval is dropped: the next one finds the same."""
     return {"task": task, "schedule": float(seconds), "options": {"expires": seconds}}

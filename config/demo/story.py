@@ -47,9 +47,7 @@ def say(line: str) -> None:
     sys.stdout.flush()
 
 
-def wait_for(
-    what: str, look: Callable[[], T | None], *, seconds: float, pause: float = 0.25
-) -> T:
+def wait_for(what: str, look: Callable[[], T | None], *, seconds: float, pause: float = 0.25) -> T:
     """Return the first answer that is not None.
 
     Raises:

@@ -60,8 +60,12 @@ def plot(points: Sequence[Point], *, kind: str) -> Plot:
     if kind == "bar":
         return Plot(top, (), (), tuple(_bars(points, slot, top)), centres)
     runs = [run for run in _runs(points, centres, top) if run]
-    areas = tuple(f"{r[0].split(',')[0]},{HEIGHT} {' '.join(r)} {r[-1].split(',')[0]},{HEIGHT}" for r in runs)
-    return Plot(top, tuple(" ".join(run) for run in runs), areas, tuple(_gaps(points, slot)), centres)
+    areas = tuple(
+        f"{r[0].split(',')[0]},{HEIGHT} {' '.join(r)} {r[-1].split(',')[0]},{HEIGHT}" for r in runs
+    )
+    return Plot(
+        top, tuple(" ".join(run) for run in runs), areas, tuple(_gaps(points, slot)), centres
+    )
 
 
 def _runs(points: Sequence[Point], centres: Sequence[str], top: Decimal) -> list[list[str]]:

@@ -14,10 +14,7 @@ from config.ui.tones import label_of, look_of
 from erp.base.money import Amount
 from erp.base.periods import Period, month_of
 
-WORDS = (
-    "active started ready paid issued suspended overdue draining failed unreachable refused "
-    "enrolling building starting waiting placed in_review open stopped draft ended wiped credited"
-).split()
+WORDS = ["active", "started", "ready", "paid", "issued", "suspended", "overdue", "draining", "failed", "unreachable", "refused", "enrolling", "building", "starting", "waiting", "placed", "in_review", "open", "stopped", "draft", "ended", "wiped", "credited"]
 
 
 class SampleForm(forms.Form):
@@ -104,9 +101,7 @@ def _shapes() -> dict[str, Any]:
     steps += [("Start", "waiting", None, ""), ("Check", "failed", 3, "Port 8080 does not answer")]
     return {
         "points": points,
-        "steps": [
-            {"name": n, "state": s, "seconds": t, "message": m} for n, s, t, m in steps
-        ],
+        "steps": [{"name": n, "state": s, "seconds": t, "message": m} for n, s, t, m in steps],
         "figures": [
             {"label": "To issue", "value": "12", "note": "€4,210.00", "url": "#figures"},
             {"label": "Overdue", "value": "€1,290.00", "note": "3 invoices", "tone": "bad"},

@@ -74,7 +74,9 @@ def period(value: Any, end: datetime | None = None) -> str:
 
 
 @register.inclusion_tag("components/state.html")
-def state(of: Any, since: Any = None, reason: str = "", label: str = "", brief: bool = False) -> Any:
+def state(
+    of: Any, since: Any = None, reason: str = "", label: str = "", brief: bool = False
+) -> Any:
     """Show a state with its icon, word, reason and since when.
 
     Args:
@@ -88,7 +90,11 @@ def state(of: Any, since: Any = None, reason: str = "", label: str = "", brief: 
         since, reason = since or of.state_since, reason or of.state_reason
     facts = {"label": label or tones.label_of(word), "tone": look.tone, "icon": look.icon}
     moving = look == tones.BUSY
-    return facts | {"moving": moving, "since": None if brief else since, "reason": "" if brief else reason}
+    return facts | {
+        "moving": moving,
+        "since": None if brief else since,
+        "reason": "" if brief else reason,
+    }
 
 
 @register.filter
@@ -110,7 +116,9 @@ def state_label(word: str) -> str:
 
 
 @register.inclusion_tag("components/field.html")
-def field(bound: BoundField, label: str = "", help: str = "", prefix: str = "", suffix: str = "") -> Any:
+def field(
+    bound: BoundField, label: str = "", help: str = "", prefix: str = "", suffix: str = ""
+) -> Any:
     """Show a field: label, control, help, and the error beside it."""
     widget = bound.field.widget
     if not bound.is_hidden and not isinstance(widget, CheckboxInput):
@@ -149,7 +157,9 @@ def th(context: Context, label: str, sort: str = "", number: bool = False) -> An
 
     The order lives in the URL: `?sort=name`, `?sort=-name`.
     """
-    asked: QueryDict = context["request"].GET.copy() if "request" in context else QueryDict("", True)
+    asked: QueryDict = (
+        context["request"].GET.copy() if "request" in context else QueryDict("", True)
+    )
     current = asked.get("sort", "")
     direction = {sort: "ascending", f"-{sort}": "descending"}.get(current, "") if sort else ""
     asked["sort"] = f"-{sort}" if direction == "ascending" else sort
@@ -179,7 +189,9 @@ def chart(
 
 
 @register.simple_block_tag
-def panel(content: str, title: str = "", flush: bool = False, href: str = "", link: str = "") -> SafeString:
+def panel(
+    content: str, title: str = "", flush: bool = False, href: str = "", link: str = ""
+) -> SafeString:
     """Put a card around content: `{% panel title="Usage" %}…{% endpanel %}`.
 
     Args:
@@ -189,7 +201,9 @@ def panel(content: str, title: str = "", flush: bool = False, href: str = "", li
     more = format_html('<a class="small" href="{}">{}</a>', href, link) if href else ""
     head = format_html('<div class="panel-head"><h2>{}</h2>{}</div>', title, more) if title else ""
     inner = "panel-body flush" if flush else "panel-body"
-    return format_html('<section class="panel">{}<div class="{}">{}</div></section>', head, inner, content)
+    return format_html(
+        '<section class="panel">{}<div class="{}">{}</div></section>', head, inner, content
+    )
 
 
 @register.simple_block_tag

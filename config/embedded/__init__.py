@@ -1,0 +1,1 @@
+"""The whole system on one machine, from wheels, without root: PostgreSQL, Redis, web, workers."""

@@ -1,0 +1,202 @@
+"""`python -m config.embedded run | test | with-servers`: the commands behind ./run and ./test."""
+
+import argparse
+import os
+import signal
+import socket
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from types import FrameType
+
+from config.embedded import system
+from config.embedded.environment import environment
+from config.embedded.places import ROOT, Places, places
+from config.embedded.supervisor import Supervisor, say
+
+VAR = Path(os.environ.get("TENANTRY_VAR", str(ROOT / "var")))
+
+
+class Interrupted(Exception):
+    """Somebody asked us to stop."""
+
+
+def main() -> int:
+    """Dispatch."""
+    command, *rest = sys.argv[1:] or ["run"]
+    for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP):
+        signal.signal(number, _interrupt)
+    if command == "run":
+        return run(rest)
+    if command == "test":
+        return test(rest)
+    if command == "with-servers":
+        return with_servers(rest)
+    sys.exit(f"There is no command {command!r}: run, test or with-servers.")
+
+
+def _interrupt(number: int, frame: FrameType | None) -> None:
+    raise Interrupted
+
+
+def run(arguments: Sequence[str]) -> int:
+    """Start everything, tell the story once, and stay until interrupted (unless --once)."""
+    parser = argparse.ArgumentParser(prog="./run")
+    parser.add_argument("--once", action="store_true", help="do the main job once and stop")
+    parser.add_argument("--port", type=int, default=8000, help="the portal's port")
+    parser.add_argument("--no-demo", action="store_true", help="start without the demo")
+    asked = parser.parse_args(arguments)
+    if _taken(asked.port):
+        sys.exit(f"Port {asked.port} is taken: choose another one with --port.")
+    here = places(VAR)
+    env = environment(here, port=asked.port)
+    supervisor = Supervisor(system.servers(here, env))
+    code, summary = 0, ""
+    try:
+        say("Starting the system")
+        supervisor.run_up()
+        say("  … tables and static files")
+        system.prepare(here, env)
+        after = Supervisor(system.programs(here, env, port=asked.port))
+        supervisor.services += after.services
+        after.run_up()
+        if not asked.no_demo:
+            code, summary = _tell(env, once=asked.once, supervisor=supervisor)
+        if not asked.once:
+            say(f"\nThe portal is open at http://127.0.0.1:{asked.port} (Ctrl-C stops everything)")
+            _stay(supervisor)
+    except Interrupted:
+        say("\nStopping")
+    finally:
+        _shield()
+        _stop_node(here)
+        supervisor.run_down()
+    if summary:
+        say(summary)
+    return code
+
+
+def _tell(env: Mapping[str, str], *, once: bool, supervisor: Supervisor) -> tuple[int, str]:
+    """Run the demo; return its code and, with --once, its last line, to be our last line."""
+    command = [sys.executable, str(ROOT / "manage.py"), "demo", *(["--once"] if once else [])]
+    process = subprocess.Popen(
+        command,
+        env=dict(env),
+        cwd=ROOT,
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.PIPE,
+        text=True,
+    )
+    lines: list[str] = []
+
+    def read() -> None:
+        assert process.stdout is not None
+        for line in process.stdout:
+            if lines:
+                say(lines[-1])
+            lines.append(line.rstrip("\n"))
+
+    reader = threading.Thread(target=read, daemon=True)
+    reader.start()
+    try:
+        while process.poll() is None:
+            supervisor.look_after()
+            time.sleep(0.1)
+    finally:
+        if process.poll() is None:
+            process.kill()
+    reader.join(10)
+    last = lines[-1] if lines else ""
+    if once and last.startswith("{"):
+        return process.returncode, last
+    say(last)
+    return process.returncode, ""
+
+
+def _stay(supervisor: Supervisor) -> None:
+    while True:
+        supervisor.look_after()
+        time.sleep(0.5)
+
+
+def _shield() -> None:
+    """While stopping, further signals wait."""
+    for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP):
+        signal.signal(number, signal.SIG_IGN)
+
+
+def _stop_node(here: Places) -> None:
+    """Stop what the local node runs: it lives on this machine and ends with the system."""
+    home = here.node / "home"
+    agent = home / "agent.zip"
+    if agent.exists():
+        subprocess.run(
+            [sys.executable, str(agent), "halt", str(home)],
+            timeout=30,
+            check=False,
+            stdin=subprocess.DEVNULL,
+            capture_output=True,
+        )
+
+
+def _taken(port: int) -> bool:
+    with socket.socket() as probe:
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            probe.bind(("127.0.0.1", port))
+        except OSError:
+            return True
+    return False
+
+
+def _with_servers(here: Places, commands: Sequence[Sequence[str]]) -> list[int]:
+    """Run commands beside PostgreSQL and Redis of their own; return their exit codes."""
+    env = environment(here, port=8000)
+    env["CI_VAR"] = str(here.var)
+    supervisor = Supervisor(system.servers(here, env, durable=False))
+    try:
+        supervisor.run_up()
+        return [_call(command, env) for command in commands]
+    except Interrupted:
+        return [130]
+    finally:
+        _shield()
+        supervisor.run_down()
+
+
+def _call(command: Sequence[str], env: Mapping[str, str]) -> int:
+    process = subprocess.Popen([*command], env=dict(env), cwd=ROOT)
+    try:
+        return process.wait()
+    finally:
+        if process.poll() is None:
+            process.terminate()
+            process.wait(20)
+
+
+def with_servers(command: Sequence[str]) -> int:
+    """Run one command beside the servers: `make check` needs a database."""
+    return max(_with_servers(places(VAR / "test"), [command]))
+
+
+def test(arguments: Sequence[str]) -> int:
+    """Run pytest: everything in two parts, or once with the caller's arguments.
+
+    Tests on SSH hosts and in the browser start many processes each: they run one at a time.
+    """
+    pytest = [sys.executable, "-m", "pytest"]
+    heavy = "fleet or browser"
+    parts = [[*pytest, *arguments]]
+    if not arguments:
+        parts = [[*pytest, "-n", "2", "-m", f"not ({heavy})"], [*pytest, "-m", heavy]]
+    codes = _with_servers(places(VAR / "test"), parts)
+    # 5: nothing collected, which one of two parts may say.
+    failed = [code for code in codes if code not in ((0, 5) if len(codes) > 1 else (0,))]
+    return failed[0] if failed else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

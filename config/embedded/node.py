@@ -1,0 +1,131 @@
+"""The local compute node: a real SSH server on a high port of this machine."""
+
+import getpass
+import os
+import shutil
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from config.embedded.places import Places
+from config.embedded.processes import spawn
+
+PORT = 20022
+START_SECONDS = 15
+# OpenSSH wants its full path: it executes itself again for every connection.
+_SSHD = ("/usr/sbin/sshd", "/usr/local/sbin/sshd")
+
+
+@dataclass(frozen=True, slots=True)
+class LocalNode:
+    """What an operator would type to enrol it."""
+
+    host: str
+    port: int
+    user: str
+    host_key: str
+    private_key: str
+    agent_home: str
+    authorized_keys: str
+
+
+def find_sshd() -> Path | None:
+    """Return OpenSSH's server, or nothing where it is not installed."""
+    return next((Path(path) for path in _SSHD if Path(path).exists()), None)
+
+
+def start(
+    places: Places, environment: Mapping[str, str], *, port: int = PORT
+) -> subprocess.Popen[bytes]:
+    """Start the SSH server of the local node and wait until it greets."""
+    sshd = find_sshd()
+    if sshd is None:
+        raise RuntimeError("There is no OpenSSH server: apt-get install openssh-server")
+    places.node.mkdir(mode=0o700, parents=True, exist_ok=True)
+    if os.getuid() == 0:
+        Path("/run/sshd").mkdir(mode=0o755, exist_ok=True)
+    _key(places.node / "host_key")
+    (places.node / "authorized_keys").touch(mode=0o600)
+    config = places.node / "sshd_config"
+    config.write_text(_config(places, port=port))
+    process = spawn(
+        [sshd, "-D", "-e", "-f", config],
+        log=places.logs / "node-sshd.log",
+        environment=environment,
+    )
+    until = time.monotonic() + START_SECONDS
+    while not _greets(port):
+        if process.poll() is not None or time.monotonic() > until:
+            tail = (places.logs / "node-sshd.log").read_text(errors="replace")[-1000:]
+            raise RuntimeError(f"The local node's SSH server does not answer:\n{tail}")
+        time.sleep(0.05)
+    return process
+
+
+def _config(places: Places, *, port: int) -> str:
+    """As strict as a provider's: keys only, one user, no forwarding."""
+    # The node builds software with pip: where the system's python has none, ours stands first.
+    path = f"{Path(sys.executable).parent}:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
+    lines = {
+        "Port": str(port),
+        "ListenAddress": "127.0.0.1",
+        "HostKey": str(places.node / "host_key"),
+        "PidFile": str(places.node / "sshd.pid"),
+        "AuthorizedKeysFile": str(places.node / "authorized_keys"),
+        "AllowUsers": getpass.getuser(),
+        "PermitRootLogin": "prohibit-password",
+        "PasswordAuthentication": "no",
+        "KbdInteractiveAuthentication": "no",
+        "UsePAM": "no",
+        "StrictModes": "no",
+        "AllowTcpForwarding": "no",
+        "X11Forwarding": "no",
+        "SetEnv": f"PATH={path}",
+        "MaxStartups": "50",
+        "MaxSessions": "50",
+    }
+    return "".join(f"{name} {value}\n" for name, value in lines.items())
+
+
+def one_time_credential(places: Places, *, port: int = PORT) -> LocalNode:
+    """Make a key that may sign in once: enrolment replaces it by the node's own."""
+    key = places.node / "one_time_key"
+    key.unlink(missing_ok=True)
+    key.with_suffix(".pub").unlink(missing_ok=True)
+    _key(key)
+    public = key.with_suffix(".pub").read_text().strip()
+    keys = places.node / "authorized_keys"
+    kept = [line for line in keys.read_text().splitlines() if "tenantry-one-time" not in line]
+    keys.write_text("\n".join([*kept, f"{public} tenantry-one-time", ""]))
+    made = LocalNode(
+        host="127.0.0.1",
+        port=port,
+        user=getpass.getuser(),
+        host_key=" ".join((places.node / "host_key.pub").read_text().split()[:2]),
+        private_key=key.read_text(),
+        agent_home=str(places.node / "home"),
+        authorized_keys=str(keys),
+    )
+    key.unlink()
+    key.with_suffix(".pub").unlink()
+    return made
+
+
+def _key(path: Path) -> None:
+    if not path.exists():
+        keygen = shutil.which("ssh-keygen") or "/usr/bin/ssh-keygen"
+        subprocess.run(
+            [keygen, "-q", "-t", "ed25519", "-N", "", "-C", "", "-f", path], check=True, timeout=20
+        )
+
+
+def _greets(port: int) -> bool:
+    try:
+        with socket.create_connection(("127.0.0.1", port), timeout=1) as client:
+            return client.recv(4) == b"SSH-"
+    except OSError:
+        return False

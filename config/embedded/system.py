@@ -1,0 +1,114 @@
+"""Which services make up the embedded system, in the order in which they start."""
+
+import os
+import shutil
+import signal
+import subprocess
+import sys
+import time
+import urllib.error
+import urllib.request
+from collections.abc import Mapping
+from functools import partial
+from pathlib import Path
+
+from config.embedded import node, postgres, valkey
+from config.embedded.places import ROOT, Places
+from config.embedded.processes import spawn
+from config.embedded.supervisor import Service, say
+
+WEB_SECONDS = 60
+
+
+def servers(places: Places, env: Mapping[str, str], *, durable: bool = True) -> list[Service]:
+    """Return PostgreSQL and the queue, each unless the environment names one."""
+    found = []
+    if "DATABASE_URL" not in os.environ:
+        start = partial(postgres.start, places, env, durable=durable)
+        # SIGINT: a fast shutdown; SIGTERM would wait for the clients.
+        found.append(Service("PostgreSQL", start, how=signal.SIGINT))
+    if "REDIS_URL" not in os.environ:
+        found.append(Service("Redis (Valkey)", partial(valkey.start, places, env)))
+    return found
+
+
+def programs(places: Places, env: Mapping[str, str], *, port: int) -> list[Service]:
+    """Return web, workers, timetable and the local node."""
+    celery = [sys.executable, "-m", "celery", "-A", "config"]
+    worker = [*celery, "worker", "--loglevel", "INFO", "--without-gossip", "--without-mingle"]
+
+    def program(name: str, command: list[str], log: str) -> Service:
+        start = partial(
+            spawn, command, log=places.logs / f"{log}.log", environment=env, directory=ROOT
+        )
+        return Service(name, start)
+
+    timetable = ["beat", "--loglevel", "INFO", "-s", str(places.var / "data" / "beat-schedule")]
+    found = [
+        Service("Web portal", partial(_web, places, env, port)),
+        program(
+            "Worker",
+            [*worker, "-Q", "default,billing,metering", "-c", "2", "-n", "work@%h"],
+            "worker",
+        ),
+        program(
+            "Worker of the nodes",
+            [*worker, "-Q", "converge", "-c", "2", "-n", "converge@%h"],
+            "converge",
+        ),
+        program("Timetable", [*celery, *timetable], "beat"),
+    ]
+    if node.find_sshd():
+        found.append(Service("Local SSH node", partial(node.start, places, env)))
+    else:
+        say("  ! no local node: an administrator has to run: apt-get install openssh-server")
+    return found
+
+
+def _web(places: Places, env: Mapping[str, str], port: int) -> subprocess.Popen[bytes]:
+    command = [sys.executable, "-m", "gunicorn", "config.wsgi", "--bind", f"127.0.0.1:{port}"]
+    command += ["--worker-class", "gthread", "--workers", "2", "--threads", "8"]
+    command += ["--worker-tmp-dir", "/dev/shm" if Path("/dev/shm").is_dir() else str(places.var)]  # noqa: S108
+    process = spawn(command, log=places.logs / "web.log", environment=env, directory=ROOT)
+    until = time.monotonic() + WEB_SECONDS
+    while not _healthy(port):
+        if process.poll() is not None or time.monotonic() > until:
+            tail = (places.logs / "web.log").read_text(errors="replace")[-2000:]
+            raise RuntimeError(f"The web portal does not answer on port {port}:\n{tail}")
+        time.sleep(0.1)
+    return process
+
+
+def _healthy(port: int) -> bool:
+    try:
+        with urllib.request.urlopen(f"http://127.0.0.1:{port}/healthz", timeout=5) as answer:
+            return bool(answer.status == 200)
+    except (urllib.error.URLError, OSError):
+        return False
+
+
+def prepare(places: Places, env: Mapping[str, str]) -> None:
+    """Bring the tables and the static files up to date."""
+    (places.var / "data").mkdir(parents=True, exist_ok=True)
+    manage(env, "migrate", "--database", "owner", "--verbosity", "0", log=places.logs)
+    shutil.rmtree(places.var / "data" / "static", ignore_errors=True)
+    manage(env, "collectstatic", "--noinput", "--verbosity", "0", log=places.logs)
+
+
+def manage(env: Mapping[str, str], *arguments: str, log: Path) -> None:
+    """Run a command of the application; its output is shown when it fails."""
+    done = subprocess.run(
+        [sys.executable, str(ROOT / "manage.py"), *arguments],
+        env=dict(env),
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+        timeout=600,
+        check=False,
+    )
+    log.mkdir(parents=True, exist_ok=True)
+    (log / f"{arguments[0]}.log").write_text(done.stdout + done.stderr)
+    if done.returncode:
+        raise RuntimeError(
+            f"manage.py {arguments[0]} failed:\n{(done.stdout + done.stderr)[-3000:]}"
+        )
