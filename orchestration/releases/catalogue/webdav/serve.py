@@ -1,0 +1,42 @@
+"""Serve one directory over WebDAV: `serve.py LIBRARIES CONFIGURATION`."""
+
+import json
+import os
+import sys
+
+sys.path.insert(0, sys.argv[1])
+
+from cheroot import wsgi  # noqa: E402  (the libraries stand in the release)
+from wsgidav.fs_dav_provider import FilesystemProvider  # noqa: E402
+from wsgidav.wsgidav_app import WsgiDAVApp  # noqa: E402
+
+
+def main():
+    """Serve until ended."""
+    with open(sys.argv[2]) as file:
+        asked = json.load(file)
+    os.makedirs(asked["data"], exist_ok=True)
+    app = WsgiDAVApp(
+        {
+            "provider_mapping": {"/": FilesystemProvider(asked["data"], readonly=asked["read_only"])},
+            "simple_dc": {"user_mapping": {"*": {asked["user"]: {"password": asked["password"]}}}},
+            "http_authenticator": {
+                "accept_basic": True,
+                "accept_digest": True,
+                "default_to_digest": False,
+            },
+            "lock_storage": True,
+            "property_manager": None,
+            "verbose": 1,
+            "logging": {"enable_loggers": []},
+        }
+    )
+    server = wsgi.Server((asked["host"], asked["port"]), app, numthreads=10)
+    try:
+        server.start()
+    except KeyboardInterrupt:
+        server.stop()
+
+
+if __name__ == "__main__":
+    main()
