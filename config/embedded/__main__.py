@@ -1,6 +1,7 @@
 """`python -m config.embedded run | test | with-servers`: the commands behind ./run and ./test."""
 
 import argparse
+import fcntl
 import os
 import signal
 import socket
@@ -8,13 +9,16 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from types import FrameType
 
 from config.embedded import system
 from config.embedded.environment import environment
+from config.embedded.guard import guarded
 from config.embedded.places import ROOT, Places, places
+from config.embedded.processes import keep_short
 from config.embedded.supervisor import Supervisor, say
 
 VAR = Path(os.environ.get("TENANTRY_VAR", str(ROOT / "var")))
@@ -27,19 +31,44 @@ class Interrupted(Exception):
 def main() -> int:
     """Dispatch."""
     command, *rest = sys.argv[1:] or ["run"]
+    commands = {"run": run, "test": test, "with-servers": with_servers}
+    if command not in commands:
+        sys.exit(f"There is no command {command!r}: {', '.join(commands)}.")
+    return guarded(lambda: _interruptible(commands[command], rest))
+
+
+def _interruptible(command: Callable[[Sequence[str]], int], arguments: Sequence[str]) -> int:
     for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP):
         signal.signal(number, _interrupt)
-    if command == "run":
-        return run(rest)
-    if command == "test":
-        return test(rest)
-    if command == "with-servers":
-        return with_servers(rest)
-    sys.exit(f"There is no command {command!r}: run, test or with-servers.")
+    try:
+        return command(arguments)
+    except RuntimeError as error:
+        sys.exit(str(error))
+    except Interrupted:
+        return 130
 
 
 def _interrupt(number: int, frame: FrameType | None) -> None:
+    _shield()
     raise Interrupted
+
+
+@contextmanager
+def _alone(here: Places, *, wait: bool) -> Iterator[None]:
+    """Hold these places: two systems on the same files would ruin each other.
+
+    Args:
+        wait: for the other one to end, instead of refusing.
+    """
+    with (here.var / "running.lock").open("w") as held:
+        try:
+            fcntl.flock(held, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            if not wait:
+                sys.exit(f"Tenantry runs already with {here.var}: stop that one first.")
+            say(f"Another one uses {here.var}: waiting for it")
+            fcntl.flock(held, fcntl.LOCK_EX)
+        yield
 
 
 def run(arguments: Sequence[str]) -> int:
@@ -49,9 +78,14 @@ def run(arguments: Sequence[str]) -> int:
     parser.add_argument("--port", type=int, default=8000, help="the portal's port")
     parser.add_argument("--no-demo", action="store_true", help="start without the demo")
     asked = parser.parse_args(arguments)
+    here = places(VAR)
+    with _alone(here, wait=False):
+        return _run(here, asked)
+
+
+def _run(here: Places, asked: argparse.Namespace) -> int:
     if _taken(asked.port):
         sys.exit(f"Port {asked.port} is taken: choose another one with --port.")
-    here = places(VAR)
     env = environment(here, port=asked.port)
     supervisor = Supervisor(system.servers(here, env))
     code, summary = 0, ""
@@ -67,7 +101,7 @@ def run(arguments: Sequence[str]) -> int:
             code, summary = _tell(env, once=asked.once, supervisor=supervisor)
         if not asked.once:
             say(f"\nThe portal is open at http://127.0.0.1:{asked.port} (Ctrl-C stops everything)")
-            _stay(supervisor)
+            _stay(supervisor, here)
     except Interrupted:
         say("\nStopping")
     finally:
@@ -103,7 +137,7 @@ def _tell(env: Mapping[str, str], *, once: bool, supervisor: Supervisor) -> tupl
     reader.start()
     try:
         while process.poll() is None:
-            supervisor.look_after()
+            supervisor.look_after(process.pid)
             time.sleep(0.1)
     finally:
         if process.poll() is None:
@@ -116,9 +150,11 @@ def _tell(env: Mapping[str, str], *, once: bool, supervisor: Supervisor) -> tupl
     return process.returncode, ""
 
 
-def _stay(supervisor: Supervisor) -> None:
+def _stay(supervisor: Supervisor, here: Places) -> None:
     while True:
         supervisor.look_after()
+        for log in here.logs.glob("*.log"):
+            keep_short(log)
         time.sleep(0.5)
 
 
@@ -157,20 +193,22 @@ def _with_servers(here: Places, commands: Sequence[Sequence[str]]) -> list[int]:
     env = environment(here, port=8000)
     env["CI_VAR"] = str(here.var)
     supervisor = Supervisor(system.servers(here, env, durable=False))
-    try:
-        supervisor.run_up()
-        return [_call(command, env) for command in commands]
-    except Interrupted:
-        return [130]
-    finally:
-        _shield()
-        supervisor.run_down()
+    with _alone(here, wait=True):
+        try:
+            supervisor.run_up()
+            return [_call(command, env, supervisor) for command in commands]
+        finally:
+            _shield()
+            supervisor.run_down()
 
 
-def _call(command: Sequence[str], env: Mapping[str, str]) -> int:
+def _call(command: Sequence[str], env: Mapping[str, str], supervisor: Supervisor) -> int:
     process = subprocess.Popen([*command], env=dict(env), cwd=ROOT)
     try:
-        return process.wait()
+        while process.poll() is None:
+            supervisor.look_after(process.pid)
+            time.sleep(0.05)
+        return process.returncode
     finally:
         if process.poll() is None:
             process.terminate()

@@ -6,15 +6,15 @@ import shutil
 import socket
 import subprocess
 import sys
-import time
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
 from config.embedded.places import Places
-from config.embedded.processes import spawn
+from config.embedded.processes import await_ready, spawn
 
-PORT = 20022
+# The first of the ports that are tried when the node is made; it keeps the one it got.
+_FIRST_PORT, _PORTS = 20022, 200
 START_SECONDS = 15
 # OpenSSH wants its full path: it executes itself again for every connection.
 _SSHD = ("/usr/sbin/sshd", "/usr/local/sbin/sshd")
@@ -38,9 +38,7 @@ def find_sshd() -> Path | None:
     return next((Path(path) for path in _SSHD if Path(path).exists()), None)
 
 
-def start(
-    places: Places, environment: Mapping[str, str], *, port: int = PORT
-) -> subprocess.Popen[bytes]:
+def start(places: Places, environment: Mapping[str, str]) -> subprocess.Popen[bytes]:
     """Start the SSH server of the local node and wait until it greets."""
     sshd = find_sshd()
     if sshd is None:
@@ -50,6 +48,7 @@ def start(
         Path("/run/sshd").mkdir(mode=0o755, exist_ok=True)
     _key(places.node / "host_key")
     (places.node / "authorized_keys").touch(mode=0o600)
+    port = port_of(places)
     config = places.node / "sshd_config"
     config.write_text(_config(places, port=port))
     process = spawn(
@@ -57,13 +56,23 @@ def start(
         log=places.logs / "node-sshd.log",
         environment=environment,
     )
-    until = time.monotonic() + START_SECONDS
-    while not _greets(port):
-        if process.poll() is not None or time.monotonic() > until:
-            tail = (places.logs / "node-sshd.log").read_text(errors="replace")[-1000:]
-            raise RuntimeError(f"The local node's SSH server does not answer:\n{tail}")
-        time.sleep(0.05)
+    log = places.logs / "node-sshd.log"
+    await_ready(process, lambda: _greets(port), log=log, seconds=START_SECONDS)
     return process
+
+
+def port_of(places: Places) -> int:
+    """Return the node's port: chosen once, because the enrolled node is known by it."""
+    kept = places.node / "port"
+    if not kept.exists():
+        places.node.mkdir(mode=0o700, parents=True, exist_ok=True)
+        kept.write_text(str(next(filter(_free, range(_FIRST_PORT, _FIRST_PORT + _PORTS)))))
+    return int(kept.read_text())
+
+
+def _free(port: int) -> bool:
+    with socket.socket() as probe:
+        return probe.connect_ex(("127.0.0.1", port)) != 0
 
 
 def _config(places: Places, *, port: int) -> str:
@@ -80,7 +89,7 @@ def _config(places: Places, *, port: int) -> str:
         "PermitRootLogin": "prohibit-password",
         "PasswordAuthentication": "no",
         "KbdInteractiveAuthentication": "no",
-        "UsePAM": "no",
+        "UsePAM": "yes" if _locked() else "no",
         "StrictModes": "no",
         "AllowTcpForwarding": "no",
         "X11Forwarding": "no",
@@ -91,7 +100,15 @@ def _config(places: Places, *, port: int) -> str:
     return "".join(f"{name} {value}\n" for name, value in lines.items())
 
 
-def one_time_credential(places: Places, *, port: int = PORT) -> LocalNode:
+def _locked() -> bool:
+    """Return whether root has a locked password: without PAM, sshd would refuse its keys too."""
+    if os.getuid() != 0:
+        return False
+    lines = Path("/etc/shadow").read_text().splitlines()
+    return any(line.startswith("root:!") for line in lines)
+
+
+def one_time_credential(places: Places) -> LocalNode:
     """Make a key that may sign in once: enrolment replaces it by the node's own."""
     key = places.node / "one_time_key"
     key.unlink(missing_ok=True)
@@ -103,7 +120,7 @@ def one_time_credential(places: Places, *, port: int = PORT) -> LocalNode:
     keys.write_text("\n".join([*kept, f"{public} tenantry-one-time", ""]))
     made = LocalNode(
         host="127.0.0.1",
-        port=port,
+        port=port_of(places),
         user=getpass.getuser(),
         host_key=" ".join((places.node / "host_key.pub").read_text().split()[:2]),
         private_key=key.read_text(),

@@ -2,6 +2,7 @@
 
 import getpass
 import importlib.util
+import os
 import shutil
 import signal
 import subprocess
@@ -10,12 +11,13 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from config.embedded.places import Places
-from config.embedded.processes import spawn
+from config.embedded.processes import await_ready, spawn
 from config.embedded.users import can_use, give, server_user
 
 OWNER, APP, DATABASE = "tenantry_owner", "tenantry_app", "tenantry"
 OLDEST = 15
 START_SECONDS = 60
+LEFTOVER_SECONDS = 10
 
 
 class NoPostgres(RuntimeError):
@@ -80,7 +82,7 @@ def start(
     if not (places.postgres / "PG_VERSION").exists():
         _initialise(places, binaries, user)
     _write_access(places, user)
-    (places.postgres / "postmaster.pid").unlink(missing_ok=True)
+    _end_leftover(places)
     options = {
         "listen_addresses": "",
         "unix_socket_directories": str(places.sockets),
@@ -96,12 +98,43 @@ def start(
         log=places.logs / "postgres.log",
         environment=_quiet(environment),
         user=user,
-        death=signal.SIGINT,
+        # SIGQUIT: at once; the next start recovers. A checkpoint could take too long.
+        death=signal.SIGQUIT,
         directory=places.postgres,
     )
-    _await_answer(process, places, environment)
-    _provide(places, environment)
+    log = places.logs / "postgres.log"
+    await_ready(process, lambda: _ready(places), log=log, seconds=START_SECONDS)
     return process
+
+
+def _end_leftover(places: Places) -> None:
+    """End the server of a crashed run; forget its id when that belongs to another program now.
+
+    The file stays when its process is gone: PostgreSQL uses it to see whether a part of that
+    server still lives.
+    """
+    file = places.postgres / "postmaster.pid"
+    if not file.exists():
+        return
+    pid = int(file.read_text().split()[0])
+    where = _directory_of(pid)
+    if where == places.postgres.resolve():
+        os.kill(pid, signal.SIGQUIT)
+        until = time.monotonic() + LEFTOVER_SECONDS
+        while _directory_of(pid) and time.monotonic() < until:
+            time.sleep(0.05)
+    elif where:
+        file.unlink()
+
+
+def _directory_of(pid: int) -> Path | None:
+    """Return where a process works (the root directory when that is a secret), if it lives."""
+    try:
+        return (Path("/proc") / str(pid) / "cwd").readlink()
+    except FileNotFoundError:
+        return None
+    except PermissionError:
+        return Path("/")
 
 
 def _quiet(environment: Mapping[str, str]) -> dict[str, str]:
@@ -147,31 +180,24 @@ def _write_access(places: Places, user: str | None) -> None:
     (places.postgres / "pg_hba.conf").write_text("local all all peer map=embedded\n")
 
 
-def _await_answer(
-    process: subprocess.Popen[bytes], places: Places, environment: Mapping[str, str]
-) -> None:
+def _ready(places: Places) -> bool:
+    """Return whether the server answers, with its roles and the database."""
     import psycopg2
 
-    until = time.monotonic() + START_SECONDS
-    while True:
-        if process.poll() is not None:
-            tail = (places.logs / "postgres.log").read_text(errors="replace")[-2000:]
-            raise NoPostgres(f"PostgreSQL ended with {process.returncode}:\n{tail}")
-        try:
-            psycopg2.connect(host=str(places.sockets), user="postgres", dbname="postgres").close()
-        except psycopg2.OperationalError:
-            if time.monotonic() > until:
-                raise
-            time.sleep(0.05)
-        else:
-            return
+    try:
+        _provide(places)
+    except psycopg2.OperationalError:
+        return False
+    return True
 
 
-def _provide(places: Places, environment: Mapping[str, str]) -> None:
+def _provide(places: Places) -> None:
     """Make the two roles and the database when they are missing."""
     import psycopg2
 
-    connection = psycopg2.connect(host=str(places.sockets), user="postgres", dbname="postgres")
+    connection = psycopg2.connect(
+        host=str(places.sockets), user="postgres", dbname="postgres", connect_timeout=5
+    )
     connection.autocommit = True
     with connection.cursor() as cursor:
         for role, rights in ((OWNER, "CREATEDB"), (APP, "NOCREATEDB")):

