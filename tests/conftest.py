@@ -9,7 +9,7 @@ from django.db import connections
 
 from erp.base import scope
 
-pytest_plugins: list[str] = []
+pytest_plugins: list[str] = ["tests.browser"]
 
 
 @pytest.fixture(scope="session")

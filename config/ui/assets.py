@@ -1,6 +1,5 @@
 """Where static files come from: our own folder, and the font cut out of its package."""
 
-import os
 import tempfile
 from importlib.resources import as_file, files
 from pathlib import Path
@@ -37,4 +36,4 @@ def cut_font(target: Path) -> None:
     with tempfile.NamedTemporaryFile(dir=target.parent, suffix=".part", delete=False) as part:
         subset.save_font(font, part.name, options)
     Path(part.name).chmod(0o644)
-    os.replace(part.name, target)
+    Path(part.name).replace(target)

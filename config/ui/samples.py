@@ -14,7 +14,31 @@ from config.ui.tones import label_of, look_of
 from erp.base.money import Amount
 from erp.base.periods import Period, month_of
 
-WORDS = ["active", "started", "ready", "paid", "issued", "suspended", "overdue", "draining", "failed", "unreachable", "refused", "enrolling", "building", "starting", "waiting", "placed", "in_review", "open", "stopped", "draft", "ended", "wiped", "credited"]
+WORDS = [
+    "active",
+    "started",
+    "ready",
+    "paid",
+    "issued",
+    "suspended",
+    "overdue",
+    "draining",
+    "failed",
+    "unreachable",
+    "refused",
+    "enrolling",
+    "building",
+    "starting",
+    "waiting",
+    "placed",
+    "in_review",
+    "open",
+    "stopped",
+    "draft",
+    "ended",
+    "wiped",
+    "credited",
+]
 
 
 class SampleForm(forms.Form):
@@ -102,6 +126,7 @@ def _shapes() -> dict[str, Any]:
     return {
         "points": points,
         "steps": [{"name": n, "state": s, "seconds": t, "message": m} for n, s, t, m in steps],
+        "log": "12:00:01 connected to kappa\n12:00:02 release webdav-2.1: building",
         "figures": [
             {"label": "To issue", "value": "12", "note": "€4,210.00", "url": "#figures"},
             {"label": "Overdue", "value": "€1,290.00", "note": "3 invoices", "tone": "bad"},

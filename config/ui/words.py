@@ -1,5 +1,6 @@
 """Amounts, moments and periods as people read them, in their language."""
 
+from copy import copy
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 
@@ -23,12 +24,9 @@ def money(minor: int, currency: str) -> str:
     """Return minor units as `€1,234.56`, with every digit that the currency has."""
     exact = Decimal(minor).scaleb(-exponent(currency))
     here = locale()
-    pattern = here.currency_formats["standard"]
-    digits = (exponent(currency), exponent(currency))
-    written: str = pattern.apply(
-        exact, here, currency=currency, currency_digits=False, force_frac=digits
-    )
-    return written
+    pattern = copy(here.currency_formats["standard"])
+    pattern.frac_prec = (exponent(currency), exponent(currency))
+    return str(pattern.apply(exact, here, currency=currency, currency_digits=False))
 
 
 def exactly(moment: datetime) -> str:
