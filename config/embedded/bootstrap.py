@@ -17,6 +17,9 @@ from pathlib import Path
 ROOT = Path(__file__).resolve().parents[2]
 VAR = Path(os.environ.get("TENANTRY_VAR", str(ROOT / "var")))
 OLDEST, TOO_NEW = (3, 11), (3, 14)
+BEGAN = time.monotonic()
+# A long step says this often that it is still at work.
+HEARTBEAT_SECONDS, LONGEST_SECONDS = 15, 1800
 
 # What Debian must bring, by what we look for, in the order in which we miss it.
 LIBRARIES = {
@@ -25,7 +28,7 @@ LIBRARIES = {
     "libharfbuzz-subset0": "libharfbuzz-subset.so.0",
 }
 FONTS = {"fonts-dejavu-core": "/usr/share/fonts/truetype/dejavu/DejaVuSans.ttf"}
-RUN_PROGRAMS = {"openssh-server": "/usr/sbin/sshd", "openssh-client": "/usr/bin/ssh-keygen"}
+RUN_PROGRAMS = {"openssh-server": "/usr/sbin/sshd"}
 TEST_PROGRAMS = {
     "chromium": "/usr/bin/chromium",
     "nftables": "/usr/sbin/nft",
@@ -41,8 +44,7 @@ WITHOUT = {
     "libpangoft2-1.0-0": "PDF documents wait",
     "libharfbuzz-subset0": "PDF documents wait",
     "fonts-dejavu-core": "documents have no fall-back font",
-    "openssh-server": "there is no local node",
-    "openssh-client": "there is no local node",
+    "openssh-server": "a small SSH server of our own stands in for it",
     "chromium": "browser tests are left out",
     "nftables": "tests on SSH hosts are left out",
     "iproute2": "tests on SSH hosts are left out",
@@ -57,7 +59,7 @@ def main() -> None:
     lock, purpose = ROOT / sys.argv[1], sys.argv[2]
     arguments = sys.argv[4:]
     if not OLDEST <= sys.version_info[:2] < TOO_NEW:
-        sys.exit(f"Tenantry needs Python 3.11 to 3.13, this is {sys.version.split()[0]}.")
+        become_a_fitting_python()
     VAR.mkdir(parents=True, exist_ok=True)
     with (VAR / "setup.lock").open("w") as guard:
         try:
@@ -72,9 +74,19 @@ def main() -> None:
     os.execv(python, [str(python), *arguments])  # noqa: S606  (this process becomes it)
 
 
+def become_a_fitting_python() -> None:
+    """Start again with another Python of this machine, or say what is needed."""
+    for name in ("python3.13", "python3.12", "python3.11", "/usr/bin/python3.11"):
+        found = shutil.which(name)
+        if found and works([found]):
+            os.execv(found, [found, *sys.argv])  # noqa: S606  (this process becomes it)
+    sys.exit(f"Tenantry needs Python 3.11 to 3.13, this is {sys.version.split()[0]}.")
+
+
 def say(text: str) -> None:
-    """Print a line of progress at once."""
-    print(f"[set-up] {text}", flush=True)  # noqa: T201  (runs before anything is installed)
+    """Print a line of progress at once, with the time since the start."""
+    passed = time.monotonic() - BEGAN
+    print(f"[set-up {passed:3.0f} s] {text}", flush=True)  # noqa: T201  (nothing is installed yet)
 
 
 def install_packages(purpose: str) -> None:
@@ -88,8 +100,10 @@ def install_packages(purpose: str) -> None:
         say(f"installing from Debian: {' '.join(missing)}")
         environment = {**os.environ, "DEBIAN_FRONTEND": "noninteractive"}
         logged("apt-update", [apt, "update"], environment, must=False)
-        logged("apt-install", [*command.split()], environment)
-        return
+        logged("apt-install", [*command.split()], environment, must=False)
+        missing = missing_packages(purpose)
+        if not missing:
+            return
     for name in missing:
         say(f"without {name}: {WITHOUT[name]}")
     say(f"an administrator gets all of it with:  {command}")
@@ -125,18 +139,19 @@ def make_environment(lock: Path) -> Path:
     if stamp.exists() and stamp.read_text() == wanted and python.exists():
         return python
     say(f"installing {lock.name} into {home.relative_to(VAR.parent)} (a minute or two, once)")
-    began = time.monotonic()
     shutil.rmtree(home, ignore_errors=True)
     uv = shutil.which("uv")
-    if uv:
-        logged("venv", [uv, "venv", "--python", sys.executable, str(home)])
+    if uv and works([uv]):
+        # The local node builds software with pip: where the system has none, it uses ours.
+        seed = [] if works([sys.executable, "-m", "pip"]) else ["--seed"]
+        logged("venv", [uv, "venv", *seed, "--python", sys.executable, str(home)])
         installer = [uv, "pip", "install", "--python", str(python)]
     else:
         logged("venv", [sys.executable, "-m", "venv", "--without-pip", str(home)])
         installer = [*find_pip(), "--python", str(python), "install", "--disable-pip-version-check"]
     logged("packages", [*installer, "--require-hashes", "-r", str(lock)])
     stamp.write_text(wanted)
-    say(f"installed in {time.monotonic() - began:.0f} s")
+    say("installed")
     return python
 
 
@@ -157,31 +172,47 @@ def find_pip() -> list[str]:
     return pip
 
 
-def works(pip: list[str]) -> bool:
-    """Return whether pip answers."""
-    asked = subprocess.run([*pip, "--version"], capture_output=True, check=False, timeout=60)
+def works(program: list[str]) -> bool:
+    """Return whether a program answers."""
+    asked = subprocess.run([*program, "--version"], capture_output=True, check=False, timeout=60)
     return asked.returncode == 0
 
 
 def logged(
     name: str, command: list[str], environment: "dict[str, str] | None" = None, must: bool = True
 ) -> None:
-    """Run a command into a log; when it fails show the log's end and stop."""
+    """Run a command into a log; when it fails show the log's end, and stop if it must work."""
     log = VAR / "log" / f"setup-{name}.log"
     log.parent.mkdir(parents=True, exist_ok=True)
     with log.open("wb") as output:
-        done = subprocess.run(
+        process = subprocess.Popen(
             command,
             stdin=subprocess.DEVNULL,
             stdout=output,
             stderr=subprocess.STDOUT,
             env=environment,
-            check=False,
-            timeout=1800,
         )
-    if done.returncode and must:
-        tail = log.read_text(errors="replace")[-3000:]
-        sys.exit(f"{tail}\n[set-up] {' '.join(command[:4])} … failed: the whole log is {log}")
+        code = attended(process, name)
+    if code == 0:
+        return
+    tail = log.read_text(errors="replace")[-3000:]
+    say(f"{' '.join(command[:4])} … failed ({log}):\n{tail}")
+    if must:
+        sys.exit(1)
+
+
+def attended(process: "subprocess.Popen[bytes]", name: str) -> int:
+    """Wait for a step, saying now and then that it is still at work; return its exit code."""
+    until = time.monotonic() + LONGEST_SECONDS
+    try:
+        while time.monotonic() < until:
+            try:
+                return process.wait(HEARTBEAT_SECONDS)
+            except subprocess.TimeoutExpired:
+                say(f"… still at work ({name})")
+        return 1
+    finally:
+        process.kill()
 
 
 if __name__ == "__main__":

@@ -2,7 +2,6 @@
 
 import getpass
 import os
-import shutil
 import socket
 import subprocess
 import sys
@@ -10,11 +9,20 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+from cryptography.hazmat.primitives.serialization import (
+    Encoding,
+    NoEncryption,
+    PrivateFormat,
+    PublicFormat,
+)
+
 from config.embedded.places import Places
 from config.embedded.processes import await_ready, spawn
 
 # The first of the ports that are tried when the node is made; it keeps the one it got.
 _FIRST_PORT, _PORTS = 20022, 200
+_PATH = "/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
 START_SECONDS = 15
 # OpenSSH wants its full path: it executes itself again for every connection.
 _SSHD = ("/usr/sbin/sshd", "/usr/local/sbin/sshd")
@@ -40,19 +48,14 @@ def find_sshd() -> Path | None:
 
 def start(places: Places, environment: Mapping[str, str]) -> subprocess.Popen[bytes]:
     """Start the SSH server of the local node and wait until it greets."""
-    sshd = find_sshd()
-    if sshd is None:
-        raise RuntimeError("There is no OpenSSH server: apt-get install openssh-server")
     places.node.mkdir(mode=0o700, parents=True, exist_ok=True)
     if os.getuid() == 0:
         Path("/run/sshd").mkdir(mode=0o755, exist_ok=True)
     _key(places.node / "host_key")
     (places.node / "authorized_keys").touch(mode=0o600)
     port = port_of(places)
-    config = places.node / "sshd_config"
-    config.write_text(_config(places, port=port))
     process = spawn(
-        [sshd, "-D", "-e", "-f", config],
+        _command(places, port=port),
         log=places.logs / "node-sshd.log",
         environment=environment,
     )
@@ -75,10 +78,30 @@ def _free(port: int) -> bool:
         return probe.connect_ex(("127.0.0.1", port)) != 0
 
 
+def _command(places: Places, *, port: int) -> list[str | Path]:
+    sshd = find_sshd()
+    if sshd is None:
+        own = [sys.executable, "-m", "config.embedded.stand_in", str(places.node)]
+        return [*own, str(port), _path()]
+    config = places.node / "sshd_config"
+    config.write_text(_config(places, port=port))
+    return [sshd, "-D", "-e", "-f", config]
+
+
+def _path() -> str:
+    """Return where the node looks for programs: its python3 must have pip, to build software."""
+    asked = subprocess.run(
+        ["python3", "-m", "pip", "--version"],
+        env={"PATH": _PATH},
+        capture_output=True,
+        timeout=30,
+        check=False,
+    )
+    return _PATH if asked.returncode == 0 else f"{Path(sys.executable).parent}:{_PATH}"
+
+
 def _config(places: Places, *, port: int) -> str:
     """As strict as a provider's: keys only, one user, no forwarding."""
-    # The node builds software with pip: where the system's python has none, ours stands first.
-    path = f"{Path(sys.executable).parent}:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
     lines = {
         "Port": str(port),
         "ListenAddress": "127.0.0.1",
@@ -93,7 +116,7 @@ def _config(places: Places, *, port: int) -> str:
         "StrictModes": "no",
         "AllowTcpForwarding": "no",
         "X11Forwarding": "no",
-        "SetEnv": f"PATH={path}",
+        "SetEnv": f"PATH={_path()}",
         "MaxStartups": "50",
         "MaxSessions": "50",
     }
@@ -133,11 +156,15 @@ def one_time_credential(places: Places) -> LocalNode:
 
 
 def _key(path: Path) -> None:
-    if not path.exists():
-        keygen = shutil.which("ssh-keygen") or "/usr/bin/ssh-keygen"
-        subprocess.run(
-            [keygen, "-q", "-t", "ed25519", "-N", "", "-C", "", "-f", path], check=True, timeout=20
-        )
+    """Make a key pair, unless it is there."""
+    if path.exists():
+        return
+    key = Ed25519PrivateKey.generate()
+    private = key.private_bytes(Encoding.PEM, PrivateFormat.OpenSSH, NoEncryption())
+    public = key.public_key().public_bytes(Encoding.OpenSSH, PublicFormat.OpenSSH)
+    path.with_suffix(".pub").write_bytes(public + b"\n")
+    path.touch(mode=0o600)
+    path.write_bytes(private)
 
 
 def _greets(port: int) -> bool:

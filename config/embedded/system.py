@@ -14,7 +14,7 @@ from pathlib import Path
 from config.embedded import node, postgres, valkey
 from config.embedded.places import ROOT, Places
 from config.embedded.processes import await_ready, spawn
-from config.embedded.supervisor import Service, say
+from config.embedded.supervisor import Service
 
 WEB_SECONDS = 60
 
@@ -63,10 +63,7 @@ def programs(places: Places, env: Mapping[str, str], *, port: int) -> list[Servi
         ),
         program("Timetable", [*celery, *timetable], "beat"),
     ]
-    if node.find_sshd():
-        found.append(Service("Local SSH node", partial(node.start, places, env)))
-    else:
-        say("  ! no local node: an administrator has to run: apt-get install openssh-server")
+    found.append(Service("Local SSH node", partial(node.start, places, env)))
     return found
 
 

@@ -116,27 +116,55 @@ def test_a_path_too_long_for_a_socket_is_no_obstacle(
     here.sockets.rmdir()
 
 
-@pytest.mark.skipif(node.find_sshd() is None, reason="needs openssh-server")
-def test_the_one_time_credential_opens_the_local_node(here: Places, tmp_path: Path) -> None:
-    process = node.start(here, ENV)
-    made = node.one_time_credential(here)
-    key, known = tmp_path / "key", tmp_path / "known"
+@pytest.fixture(params=["OpenSSH", "the stand-in"])
+def local_node(
+    request: pytest.FixtureRequest, here: Places, monkeypatch: pytest.MonkeyPatch
+) -> Iterator[Places]:
+    if request.param == "the stand-in":
+        monkeypatch.setattr(node, "find_sshd", lambda: None)
+    elif node.find_sshd() is None:
+        pytest.skip("needs openssh-server")
+    process = node.start(here, ENV | {"PYTHONPATH": str(ROOT)})
+    yield here
+    stop(process, how=signal.SIGTERM, seconds=5)
+
+
+def over_ssh(made: node.LocalNode, place: Path, command: str, given: str = "") -> tuple[int, str]:
+    key, known = place / "key", place / "known"
+    key.touch(mode=0o600)
     key.write_text(made.private_key)
-    key.chmod(0o600)
     known.write_text(f"[{made.host}]:{made.port} {made.host_key}\n")
     options = [f"UserKnownHostsFile={known}", "StrictHostKeyChecking=yes", "BatchMode=yes"]
-    command = ["ssh", "-i", str(key), "-p", str(made.port), "-F", "none"]
-    command += [part for option in options for part in ("-o", option)]
+    ssh = ["ssh", "-i", str(key), "-p", str(made.port), "-F", "none"]
+    ssh += [part for option in options for part in ("-o", option)]
     done = subprocess.run(
-        [*command, f"{made.user}@{made.host}", "python3 -m pip --version"],
-        stdin=subprocess.DEVNULL,
+        [*ssh, f"{made.user}@{made.host}", command],
+        input=given,
         capture_output=True,
         text=True,
         timeout=30,
         check=False,
     )
-    stop(process, how=signal.SIGTERM, seconds=5)
-    assert (done.returncode, done.stdout[:4]) == (0, "pip "), done.stderr
+    return done.returncode, done.stdout + done.stderr
+
+
+def test_the_one_time_credential_opens_the_local_node(local_node: Places, tmp_path: Path) -> None:
+    made = node.one_time_credential(local_node)
+    assert over_ssh(made, tmp_path, "python3 -m pip --version")[0] == 0
+    assert over_ssh(made, tmp_path, "cat; exit 7", "x" * 300_000) == (7, "x" * 300_000)
+
+
+def test_a_replaced_credential_opens_nothing(local_node: Places, tmp_path: Path) -> None:
+    old = node.one_time_credential(local_node)
+    node.one_time_credential(local_node)
+    assert over_ssh(old, tmp_path, "echo in")[0] == 255
+
+
+def test_a_key_with_a_forced_command_runs_nothing_else(local_node: Places, tmp_path: Path) -> None:
+    made = node.one_time_credential(local_node)
+    keys = Path(made.authorized_keys)
+    keys.write_text(f'restrict,command="echo forced; cat" {keys.read_text()}')
+    assert over_ssh(made, tmp_path, "echo other", "in") == (0, "forced\nin")
 
 
 SYSTEM = """
