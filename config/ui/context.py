@@ -33,7 +33,7 @@ class Shell:
     @property
     def navigation(self) -> tuple[Group, ...]:
         """Return the links that this reader may open."""
-        rights = getattr(self._request, "rights", frozenset())
+        rights: frozenset[str] = getattr(self._request, "rights", frozenset())
         return groups_for(frozenset(map(str, rights)), self._request.path)
 
     @property

@@ -19,7 +19,7 @@ def icon_svg(name: str, style: str, size: int, label: str) -> SafeString:
     Raises:
         KeyError: heroicons has no such icon.
     """
-    with ZipFile((files("heroicons") / "heroicons.zip").open("rb")) as archive:  # type: ignore[arg-type]
+    with ZipFile((files("heroicons") / "heroicons.zip").open("rb")) as archive:
         found = _OUTER.search(archive.read(f"{style}/{name}.svg").decode())
     assert found is not None, "every heroicon is one svg element"
     paint = 'fill="none" stroke="currentColor" stroke-width="1.6"'

@@ -121,6 +121,7 @@ def _shapes() -> dict[str, Any]:
         (f"{start + timedelta(days=i):%d %b}", None if v is None else Decimal(v) * Decimal("1.25"))
         for i, v in enumerate(values)
     ]
+    steps: list[tuple[str, str, int | None, str]]
     steps = [("Connect", "done", 1, ""), ("Build the release", "running", 24, "Installing wsgidav")]
     steps += [("Start", "waiting", None, ""), ("Check", "failed", 3, "Port 8080 does not answer")]
     return {

@@ -31,6 +31,7 @@ def signed_in(db: None) -> Client:
     User.objects.create_user(address, address, password)
     client = Client()
     client.post("/accounts/login/", {"login": address, "password": password})
+    client.post("/accounts/reauthenticate/", {"password": password})
     return client
 
 
