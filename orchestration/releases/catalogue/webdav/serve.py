@@ -6,9 +6,9 @@ import sys
 
 sys.path.insert(0, sys.argv[1])
 
-from cheroot import wsgi  # noqa: E402  (the libraries stand in the release)
-from wsgidav.fs_dav_provider import FilesystemProvider  # noqa: E402
-from wsgidav.wsgidav_app import WsgiDAVApp  # noqa: E402
+from cheroot import wsgi
+from wsgidav.fs_dav_provider import FilesystemProvider
+from wsgidav.wsgidav_app import WsgiDAVApp
 
 
 def main():

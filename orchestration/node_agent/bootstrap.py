@@ -1,0 +1,220 @@
+"""Prepare a machine: named steps, each said as it ends; running it again changes nothing."""
+
+import json
+import os
+import pwd
+import shutil
+import subprocess
+import sys
+import time
+import zipfile
+from pathlib import Path
+
+from .cgroups import Cgroups
+from .facts import facts
+from .home import Home, read_json, write_bytes, write_json
+from .resident import start
+
+OLDEST_PYTHON = (3, 9)
+COMMAND_SECONDS = 600
+MARK = "tenantry-node"
+
+
+class StepFailed(Exception):
+    """A step did not work, with the command that said so."""
+
+
+def main(source):
+    """Read what is asked from standard input; print one JSON line per step."""
+    asked = json.loads(sys.stdin.read())
+    home = Home(asked["home"])
+    steps = (
+        ("Check the system", check_system),
+        ("Create the agent's directories", make_home),
+        ("Create users and partitions", make_partitions),
+        ("Install the agent", lambda h, a: install(h, a, source)),
+        ("Install the node's own key", install_key),
+        ("Start the agent", start_agent),
+        ("Take facts", lambda h, a: facts(h, Cgroups("tenantry-probe").kind)),
+    )
+    for name, step in steps:
+        began = time.monotonic()
+        line = {"step": name, "ok": True, "message": ""}
+        try:
+            result = step(home, asked)
+            if isinstance(result, dict):
+                line["facts"] = result
+            else:
+                line["message"] = result or ""
+        except (StepFailed, OSError, KeyError, subprocess.SubprocessError) as error:
+            line.update(ok=False, message=f"{type(error).__name__}: {error}"[:2000])
+        line["seconds"] = round(time.monotonic() - began, 2)
+        print(json.dumps(line), flush=True)
+        if not line["ok"]:
+            return 1
+    return 0
+
+
+def run(*command):
+    """Run a command; what it says is in the error."""
+    done = subprocess.run(
+        command,
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        timeout=COMMAND_SECONDS,
+        env=dict(os.environ, DEBIAN_FRONTEND="noninteractive"),
+    )
+    if done.returncode:
+        said = done.stdout.decode("utf-8", "replace")[-1500:]
+        raise StepFailed("`{}` ended with {}: {}".format(" ".join(command), done.returncode, said))
+    return done.stdout.decode("utf-8", "replace")
+
+
+def check_system(home, asked):
+    """Refuse what cannot work; install what is missing where we may."""
+    if sys.version_info[:2] < OLDEST_PYTHON:
+        raise StepFailed(f"python3 is {sys.version.split()[0]}, 3.9 is needed")
+    if os.name != "posix":
+        raise StepFailed("this is no POSIX system")
+    said = ["Python {}.{}".format(*sys.version_info[:2])]
+    if not _has_pip():
+        if home.is_privileged() and shutil.which("apt-get"):
+            run("apt-get", "update")
+            run("apt-get", "install", "--yes", "--no-install-recommends", "python3-pip")
+            said.append("python3-pip installed")
+        else:
+            raise StepFailed("there is no pip: an administrator runs apt-get install python3-pip")
+    if not home.is_privileged():
+        said.append("without root: all partitions run as one user")
+    return ", ".join(said)
+
+
+def _has_pip():
+    done = subprocess.run(
+        ["python3", "-m", "pip", "--version"],
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
+        timeout=60,
+    )
+    return done.returncode == 0
+
+
+def make_home(home, asked):
+    """Make the agent's directories; partitions' users must be able to pass through."""
+    home.make()
+    if home.is_privileged():
+        for parent in home.path.parents:
+            if not parent.stat().st_mode & 0o001:
+                raise StepFailed(
+                    f"{parent} is closed to the partitions' users: choose a home that everybody may "
+                    "pass through, such as /srv/tenantry"
+                )
+    return str(home.path)
+
+
+def make_partitions(home, asked):
+    """Format the partitions: a Unix user each where we are root."""
+    names = [f"p{number}" for number in range(asked["partitions"])]
+    users = {name: "{}-{}".format(asked["user_prefix"], name) for name in names}
+    builder = asked["user_prefix"] + "-build"
+    if home.is_privileged():
+        for user in [builder, *users.values()]:
+            _make_user(user, home)
+    identity = {
+        "node": asked["node"],
+        "build_user": builder,
+        "partitions": [{"name": name, "user": users[name]} for name in names],
+    }
+    if read_json(home.state / "identity.json", None) != identity:
+        write_json(home.state / "identity.json", identity)
+    return f"{len(names)} partitions"
+
+
+def _make_user(name, home):
+    try:
+        pwd.getpwnam(name)
+    except KeyError:
+        run(
+            "useradd", "--system", "--user-group", "--no-create-home",
+            "--home-dir", str(home.partitions), "--shell", "/usr/sbin/nologin", name,
+        )  # fmt: skip
+
+
+def install(home, asked, source):
+    """Put the agent and supervisord where they stay."""
+    content = Path(source).read_bytes()
+    if not home.agent.exists() or home.agent.read_bytes() != content:
+        write_bytes(home.agent, content, 0o644)
+    fresh = home.path / "supervisor.new"
+    shutil.rmtree(str(fresh), ignore_errors=True)
+    with zipfile.ZipFile(source) as archive:
+        for name in archive.namelist():
+            if name.startswith("supervisor/") and not name.endswith("/"):
+                target = fresh / name
+                target.parent.mkdir(parents=True, exist_ok=True)
+                target.write_bytes(archive.read(name))
+    if home.supervisor.exists():
+        shutil.rmtree(str(home.supervisor))
+    fresh.rename(home.supervisor)
+    return "agent {}".format(asked["version"][:12])
+
+
+def install_key(home, asked):
+    """Let the node's own key run one command and nothing else; replace what we wrote before."""
+    path = Path(os.path.expanduser(asked.get("authorized_keys") or "~/.ssh/authorized_keys"))
+    path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+    command = f"{sys.executable} {home.agent} session {home.path}"
+    if '"' in command or "\n" in asked["public_key"]:
+        raise StepFailed("the home or the key holds a sign that may not stand there")
+    mark = "{}:{}".format(MARK, asked["node"])
+    line = 'restrict,command="{}" {} {}'.format(command, asked["public_key"], mark)
+    lines = path.read_text().splitlines() if path.exists() else []
+    kept = [one for one in lines if not one.endswith(" " + mark)]
+    forget = asked.get("forget_key")
+    if forget:
+        kept = [one for one in kept if forget not in one]
+    content = "\n".join([*kept, line, ""])
+    if not path.exists() or path.read_text() != content:
+        write_bytes(path, content.encode(), 0o600)
+    return str(path)
+
+
+def start_agent(home, asked):
+    """Start the resident, a fresh one when its code changed; have it back after a reboot."""
+    stop_resident(home)
+    start(home, home.agent)
+    return _at_boot(home)
+
+
+def stop_resident(home):
+    """End the resident; what it runs goes on."""
+    lock = home.run / "agent.lock"
+    if not lock.exists() or not lock.read_text().isdigit():
+        return
+    pid = int(lock.read_text())
+    command = Path(f"/proc/{pid}/cmdline")
+    if not command.exists() or b"resident" not in command.read_bytes():
+        return
+    os.kill(pid, 15)
+    until = time.monotonic() + 15
+    while command.exists() and time.monotonic() < until:
+        time.sleep(0.05)
+
+
+def _at_boot(home):
+    """Have cron or systemd start the resident after a reboot."""
+    if os.path.isdir("/run/systemd/system") and home.is_privileged():
+        unit = Path("/etc/systemd/system/tenantry-node.service")
+        text = (
+            "[Unit]\nDescription=Tenantry node agent\nAfter=network.target\n"
+            f"[Service]\nKillMode=process\nRestart=always\nExecStart={sys.executable} {home.agent} resident {home.path}\n"
+            "[Install]\nWantedBy=multi-user.target\n"
+        )
+        if not unit.exists() or unit.read_text() != text:
+            unit.write_text(text)
+            run("systemctl", "daemon-reload")
+            run("systemctl", "enable", "tenantry-node.service")
+        return "comes back after a reboot by systemd"
+    return "comes back with the Master's next session: there is no systemd here"

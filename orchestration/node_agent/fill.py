@@ -1,0 +1,57 @@
+"""Fill `{address}`, `{parameters.title}` and the like into texts; nothing else is special."""
+
+import html
+import json
+import re
+
+_NAME = re.compile(r"\{([a-z_]+(?:\.[a-z0-9_-]+)?)\}")
+
+
+def fill(text, values, escape="none"):
+    """Return the text with names of `values` replaced; other braces stay as they are.
+
+    Args:
+        values: flat, e.g. `{"address": "127.0.0.1", "parameters.title": "Hello"}`.
+        escape: how a value is written: `none`, `html`, or `json` (inside quotes or bare).
+    """
+
+    def replace(found):
+        name = found.group(1)
+        return written(values[name], escape) if name in values else found.group(0)
+
+    return _NAME.sub(replace, text)
+
+
+def written(value, escape):
+    """Return one value as it stands in the text."""
+    if escape == "json":
+        return json.dumps(value)[1:-1] if isinstance(value, str) else json.dumps(value)
+    plain = value if isinstance(value, str) else json.dumps(value)
+    return html.escape(plain) if escape == "html" else plain
+
+
+def values_of(partition, instance, home, release):
+    """Return all names that a release may use."""
+    values = {
+        "address": partition["address"],
+        "port": partition["port_first"],
+        "partition": str(home.partitions / partition["name"]),
+        "release": str(release),
+    }
+    for offset in range(1, partition["port_count"]):
+        values[f"port{offset}"] = partition["port_first"] + offset
+    for group in ("parameters", "secrets"):
+        for name, value in instance.get(group, {}).items():
+            values[f"{group}.{name}"] = value
+    return values
+
+
+def with_defaults(parameters, schema):
+    """Return the parameters with the defaults of the schema for those that are not given."""
+    filled = {
+        name: rule["default"]
+        for name, rule in schema.get("properties", {}).items()
+        if isinstance(rule, dict) and "default" in rule
+    }
+    filled.update(parameters)
+    return filled

@@ -1,0 +1,51 @@
+"""`python3 agent.zip bootstrap | session HOME | resident HOME | shim HOME NAME | halt HOME`."""
+
+import hashlib
+import sys
+from pathlib import Path
+
+
+def main(source):
+    """Dispatch; every command imports only what it needs.
+
+    Args:
+        source: the path of the zip that runs.
+    """
+    command, arguments = (sys.argv[1:2] or [""])[0], sys.argv[2:]
+    if command == "shim":
+        from . import shim
+
+        return shim.main(*arguments)
+    if command == "session":
+        from . import session
+
+        return session.main(arguments[0], source)
+    if command == "resident":
+        from . import resident
+
+        return resident.main(arguments[0], version(source))
+    if command == "bootstrap":
+        from . import bootstrap
+
+        return bootstrap.main(source)
+    if command == "halt":
+        return halt(arguments[0])
+    print("commands: bootstrap, session, resident, shim, halt", file=sys.stderr)
+    return 2
+
+
+def halt(home_path):
+    """Stop the agent and all that it runs: a machine that is switched off."""
+    from .bootstrap import stop_resident
+    from .home import Home
+    from .processes import Processes
+
+    home = Home(home_path)
+    stop_resident(home)
+    Processes(home).halt()
+    return 0
+
+
+def version(source):
+    """Return the agent's version: the hash of its zip."""
+    return hashlib.sha256(Path(source).read_bytes()).hexdigest()

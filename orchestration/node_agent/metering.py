@@ -1,0 +1,164 @@
+"""What each partition uses: CPU seconds, GiB-hours of memory and of disk."""
+
+import os
+import time
+from datetime import UTC, datetime
+
+GIB = 1024.0**3
+TICKS = os.sysconf("SC_CLK_TCK")
+PAGE = os.sysconf("SC_PAGE_SIZE")
+DISK_EVERY_SECONDS = 60
+MOST_FILES = 200000
+
+
+class ProcessTable:
+    """CPU and memory by looking at the process table: misses what lives shorter than a look."""
+
+    def __init__(self):
+        self.seen = {}
+
+    def look(self, groups):
+        """Return {partition: (CPU seconds since the last look, memory bytes)}.
+
+        Args:
+            groups: {process group: partition} of the services that run now.
+        """
+        found = {partition: [0.0, 0] for partition in groups.values()}
+        alive = {}
+        for entry in os.listdir("/proc") if os.path.isdir("/proc/self") else []:
+            facts = _stat(entry) if entry.isdigit() else None
+            if facts is None or facts["group"] not in groups:
+                continue
+            partition = groups[facts["group"]]
+            key = (entry, facts["started"])
+            alive[key] = facts["ticks"]
+            # A process that is new since the last look used all of its time since then.
+            found[partition][0] += max(0, facts["ticks"] - self.seen.get(key, 0)) / TICKS
+            found[partition][1] += facts["pages"] * PAGE
+        self.seen = alive
+        return {partition: tuple(sums) for partition, sums in found.items()}
+
+
+def _stat(pid):
+    try:
+        with open(f"/proc/{pid}/stat") as file:
+            fields = file.read().rsplit(")", 1)[1].split()
+    except (OSError, IndexError):
+        return None
+    # Own time, and that of children that were waited for.
+    ticks = sum(int(fields[number]) for number in (11, 12, 13, 14))
+    return {
+        "group": int(fields[2]),
+        "ticks": ticks,
+        "started": fields[19],
+        "pages": int(fields[21]),
+    }
+
+
+def disk_bytes(path):
+    """Return the bytes that a directory's files take on disk, each hard link once."""
+    total, seen, count = 0, set(), 0
+    for directory, _, files in os.walk(str(path)):
+        for name in files:
+            try:
+                facts = os.lstat(os.path.join(directory, name))
+            except OSError:
+                continue
+            count += 1
+            if count > MOST_FILES:
+                return total
+            if facts.st_nlink > 1:
+                if (facts.st_dev, facts.st_ino) in seen:
+                    continue
+                seen.add((facts.st_dev, facts.st_ino))
+            total += facts.st_blocks * 512
+    return total
+
+
+class Meters:
+    """Adds up readings and turns them into samples, one per instance, meter and interval."""
+
+    def __init__(self, home, cgroups):
+        self.home = home
+        self.cgroups = cgroups
+        self.table = ProcessTable()
+        self.last_cpu = {}
+        self.sums = {}
+        self.disks = {}
+        self.looked_at = time.monotonic()
+        self.since = time.time()
+
+    @property
+    def accuracy(self):
+        """Return how exact the CPU figure is, in a word."""
+        return "process table" if self.cgroups.kind == "none" else "cgroup " + self.cgroups.kind
+
+    def look(self, instances, groups):
+        """Take readings.
+
+        Args:
+            instances: {partition: instance uid} of all that exist here.
+            groups: {process group: partition} of what runs.
+        """
+        now = time.monotonic()
+        elapsed, self.looked_at = now - self.looked_at, now
+        if self.cgroups.kind == "none":
+            readings = self.table.look(groups)
+        else:
+            readings = {partition: self._from_cgroup(partition) for partition in instances}
+        for partition, uid in instances.items():
+            cpu, memory = readings.get(partition, (0.0, 0))
+            sums = self.sums.setdefault((partition, uid), [0.0, 0.0, 0.0])
+            sums[0] += cpu
+            sums[1] += memory * elapsed
+            sums[2] += self._disk(partition, now) * elapsed
+
+    def _from_cgroup(self, partition):
+        total = self.cgroups.cpu_seconds(partition)
+        if total is None:
+            return 0.0, 0
+        before = self.last_cpu.get(partition)
+        self.last_cpu[partition] = total
+        # The first look after a start of the agent counts from here; lower means a new group.
+        used = 0.0 if before is None else (total - before if total >= before else total)
+        return used, self.cgroups.memory_bytes(partition) or 0
+
+    def _disk(self, partition, now):
+        at, size = self.disks.get(partition, (None, 0))
+        if at is None or now - at >= DISK_EVERY_SECONDS:
+            size = disk_bytes(self.home.partitions / partition)
+            self.disks[partition] = (now, size)
+        return size
+
+    def harvest(self, interval):
+        """Return the samples of the interval that is over, or none while it lasts."""
+        now = time.time()
+        if now - self.since < interval:
+            # A clock that was set back must not stop the metering.
+            if now < self.since:
+                self.since = now
+            return []
+        start, self.since = self.since, now
+        sums, self.sums = self.sums, {}
+        return [
+            {
+                "partition": partition,
+                "instance_uid": uid,
+                "meter": meter,
+                "unit": unit,
+                "value": f"{value:.9f}",
+                "accuracy": accuracy,
+                "from": _text(start),
+                "to": _text(now),
+            }
+            for (partition, uid), (cpu, memory, disk) in sums.items()
+            for meter, unit, value, accuracy in (
+                ("cpu_seconds", "s", cpu, self.accuracy),
+                ("memory_gib_hours", "GiB.h", memory / GIB / 3600, self.accuracy),
+                ("disk_gib_hours", "GiB.h", disk / GIB / 3600, "every minute"),
+            )
+        ]
+
+
+def _text(seconds):
+    return datetime.fromtimestamp(seconds, UTC).isoformat()

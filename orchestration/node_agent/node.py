@@ -1,0 +1,193 @@
+"""The state of the whole node: what is desired, what was found, what the report says."""
+
+import hashlib
+import json
+import threading
+from concurrent.futures import ThreadPoolExecutor
+
+from .cgroups import Cgroups
+from .facts import boot_id, facts
+from .home import read_json, write_json
+from .metering import Meters
+from .partitions import Partition, now_text, user_ids
+from .processes import Processes
+from .releases import Releases
+from .spool import Spool
+
+FORMAT = "tenantry.report/1"
+IN_PARALLEL = 4
+MOST_SAMPLES = 2000
+MOST_EVENTS = 200
+METERING_SECONDS = 60
+# A service that supervisord could not keep up is started again by the next pass.
+CRASHED = ("BACKOFF", "FATAL", "EXITED", "UNKNOWN")
+
+
+class Node:
+    """Converges by itself from the last document on disk."""
+
+    def __init__(self, home, version):
+        self.home = home
+        self.version = version
+        self.lock = threading.RLock()
+        name = "tenantry-" + hashlib.sha256(str(home.path).encode()).hexdigest()[:12]
+        self.cgroups = Cgroups(name)
+        self.spool = Spool(home)
+        self.releases = Releases(home)
+        self.processes = Processes(home)
+        self.meters = Meters(home, self.cgroups)
+        self.desired = read_json(home.state / "desired.json", None)
+        self.fence = read_json(home.state / "fence.json", 0)
+        self.applied = ""
+        self.partitions = {}
+        self.events = []
+        self.states = {}
+        self.facts = facts(home, self.cgroups.kind)
+        self.users = {one["name"]: one["user"] for one in home.identity().get("partitions", [])}
+
+    # What partitions ask of their node.
+
+    def user_name_of(self, partition):
+        """Return the Unix user of a partition, or "" when all run as we do."""
+        return self.users.get(partition, "") if self.home.is_privileged() else ""
+
+    def user_of(self, partition):
+        """Return (uid, gid) of a partition's user, or None when all run as we do."""
+        name = self.user_name_of(partition)
+        return user_ids(name) if name else None
+
+    def services_of(self, partition):
+        """Return the names of the services that are set for a partition."""
+        directory = self.processes.directory
+        return [path.name[:-5] for path in sorted(directory.glob(partition + ".*.conf"))]
+
+    def is_crashing(self, partition):
+        """Return whether a service of the partition does not stay up."""
+        states = [self.states.get(name, ("",))[0] for name in self.services_of(partition)]
+        return any(state in CRASHED for state in states)
+
+    def release(self, uid):
+        """Return what the document says of a release."""
+        for one in self.desired["releases"]:
+            if one["uid"] == uid:
+                return one
+        raise KeyError(f"release {uid[:12]} is not in the document")
+
+    def _release_for(self, partition):
+        for spec in self.desired["partitions"] if self.desired else []:
+            if spec["name"] == partition and spec["instance"]:
+                return spec["instance"]["release"]
+        return None
+
+    def is_building_for(self, partition):
+        """Return whether the partition's release is not ready."""
+        uid = self._release_for(partition)
+        return uid is not None and self.releases.state(uid)[0] != "ready"
+
+    def build_tail_for(self, partition):
+        """Return the end of the build's log."""
+        uid = self._release_for(partition)
+        return self.releases.state(uid)[2] if uid else ""
+
+    def event(self, partition, kind, message):
+        """Remember something that happened by itself."""
+        self.events.append(
+            {"at": now_text(), "partition": partition, "kind": kind, "message": message}
+        )
+        self.events = self.events[-MOST_EVENTS:]
+
+    # What the Master asks.
+
+    def accept(self, document, fence):
+        """Keep a new document; it is converged to by the next passes."""
+        with self.lock:
+            write_json(self.home.state / "desired.json", document)
+            self.desired = document
+            self.applied = ""
+        self.hold(fence)
+
+    def hold(self, fence):
+        """Remember the newest fence: older workers are refused from now on."""
+        if fence > self.fence:
+            self.fence = fence
+            write_json(self.home.state / "fence.json", fence)
+
+    def wanted(self):
+        """Return the releases that the Master must send."""
+        if self.desired is None:
+            return []
+        return self.releases.missing([one["uid"] for one in self.desired["releases"]])
+
+    # Convergence.
+
+    def converge(self):
+        """Make one pass over everything; return whether all is as desired."""
+        if self.desired is None:
+            return True
+        with self.lock:
+            desired = self.desired
+        if self.processes.ensure():
+            self.event("", "restart", "the supervisor was started")
+        self.states = self.processes.states() or {}
+        for release in desired["releases"]:
+            self.releases.ensure(release)
+        for spec in desired["partitions"]:
+            self.partitions.setdefault(spec["name"], Partition(self, spec["name"]))
+        with ThreadPoolExecutor(IN_PARALLEL) as pool:
+            there = list(pool.map(self._converge_one, desired["partitions"]))
+        releases = [self.releases.state(one["uid"])[0] for one in desired["releases"]]
+        self.releases.prune([one["uid"] for one in desired["releases"]])
+        with self.lock:
+            if desired is self.desired:
+                done = all(there) and all(state == "ready" for state in releases)
+                self.applied = desired["revision"] if done else ""
+        return bool(self.applied)
+
+    def _converge_one(self, spec):
+        for name in self.services_of(spec["name"]):
+            if self.states.get(name, ("",))[0] in CRASHED:
+                self.processes.start(name)
+        return self.partitions[spec["name"]].converge(spec)
+
+    def measure(self):
+        """Read the meters; put samples on disk when their interval is over."""
+        instances, groups = {}, {}
+        for name, partition in list(self.partitions.items()):
+            if partition.uid and partition.state not in ("wiped", "empty"):
+                instances[name] = partition.uid
+        for service, (_, _, pid) in self.states.items():
+            if pid:
+                groups[pid] = service.split(".")[0]
+        self.meters.look(instances, groups)
+        interval = METERING_SECONDS
+        if self.desired:
+            interval = self.desired.get("metering", {}).get("interval_seconds", interval)
+        self.spool.append(self.meters.harvest(interval))
+
+    # The report.
+
+    def report(self):
+        """Return what the Master is told; `state_hash` names all but the samples."""
+        releases = []
+        for one in self.desired["releases"] if self.desired else []:
+            state, reason, tail = self.releases.state(one["uid"])
+            releases.append({"uid": one["uid"], "state": state, "reason": reason, "log_tail": tail})
+        content = {
+            "format": FORMAT,
+            "node": self.home.identity().get("node", ""),
+            "agent_version": self.version,
+            "boot_id": boot_id(),
+            "revision": self.desired["revision"] if self.desired else "",
+            "revision_applied": self.applied,
+            "fence": self.fence,
+            "releases": releases,
+            "partitions": [one.report() for _, one in sorted(self.partitions.items())],
+            "events": self.events,
+            "facts": self.facts,
+        }
+        text = json.dumps(dict(content, fence=0), sort_keys=True)
+        content["state_hash"] = hashlib.sha256(text.encode()).hexdigest()
+        content["epoch"] = self.spool.epoch
+        content["position"] = self.spool.sequence
+        content["samples"] = self.spool.waiting[:MOST_SAMPLES]
+        return content

@@ -1,0 +1,274 @@
+"""Make one partition what it should be; each is isolated from the failure of the others."""
+
+import os
+import pwd
+import shutil
+import signal
+import time
+from datetime import UTC, datetime
+
+from . import promises
+from .backoff import Backoff
+from .fill import fill, values_of, with_defaults
+from .home import write_bytes
+
+TAIL = 4000
+PROMISE_SECONDS = 10
+# Until the promises pass for the first time they are asked more often.
+FIRST_PROMISE_SECONDS = 0.5
+STOP_SECONDS = 10
+LIMITS = {"open_files": "RLIMIT_NOFILE", "processes": "RLIMIT_NPROC", "memory_bytes": "RLIMIT_AS"}
+
+
+class Partition:
+    """What was found of one partition, and what was last tried."""
+
+    def __init__(self, node, name):
+        self.node = node
+        self.home = node.home
+        self.name = name
+        self.state, self.reason, self.since = "empty", "", now_text()
+        self.uid, self.generation = "", 0
+        self.connection, self.results = {}, []
+        self.looked_at = 0.0
+        self.backoff = Backoff()
+        self.files = {}
+
+    @property
+    def path(self):
+        """Return the partition's directory."""
+        return self.home.partitions / self.name
+
+    def converge(self, spec):
+        """Bring the partition one step nearer to what `spec` says; return whether it is there."""
+        instance = spec["instance"]
+        if instance is not None and not self.backoff.is_due() and self._is_same(instance):
+            return False
+        try:
+            if instance is None or instance["requested_state"] == "destroyed":
+                return self._wipe(instance)
+            if instance["requested_state"] == "stopped":
+                return self._stop(instance)
+            return self._start(spec, instance)
+        except (OSError, KeyError, ValueError, TypeError) as error:
+            self.backoff.failed(str(error))
+            self._found(instance, "failed", f"{type(error).__name__}: {error}"[:500])
+            return False
+
+    def _is_same(self, instance):
+        return (self.uid, self.generation) == (instance["uid"], instance["generation"])
+
+    def _found(self, instance, state, reason=""):
+        """Remember what is; the time changes with the state only."""
+        if state != self.state:
+            self.since = now_text()
+        self.state, self.reason = state, reason
+        self.uid = instance["uid"] if instance else ""
+        self.generation = instance["generation"] if instance else 0
+
+    def _wipe(self, instance):
+        """Stop all, kill what is left, and remove every file; then the slot is free again."""
+        for name in self.node.services_of(self.name):
+            self.node.processes.remove(name)
+        self._kill_all()
+        if self.path.exists():
+            shutil.rmtree(str(self.path))
+        self.connection, self.results, self.files = {}, [], {}
+        self._found(instance, "wiped" if instance else "empty")
+        return True
+
+    def _kill_all(self):
+        user = self.node.user_of(self.name)
+        until = time.monotonic() + STOP_SECONDS
+        while time.monotonic() < until:
+            pids = self.node.cgroups.pids(self.name)
+            if not pids:
+                break
+            for pid in pids:
+                try:
+                    os.kill(pid, signal.SIGKILL)
+                except ProcessLookupError:
+                    continue
+            time.sleep(0.05)
+        if user is None:
+            return
+        self.node.cgroups.remove(self.name)
+
+    def _stop(self, instance):
+        for name in self.node.services_of(self.name):
+            self.node.processes.remove(name)
+        self.results = []
+        self._found(instance, "stopped")
+        return True
+
+    def _start(self, spec, instance):
+        release = self.node.release(instance["release"])
+        state, reason, _ = self.node.releases.state(release["uid"])
+        if state != "ready":
+            waits = "failed" if state == "failed" else "building"
+            self._found(instance, waits, reason)
+            return False
+        kind = release["profile"]["types"][instance["software_type"]]
+        place = self.node.releases.path(release["uid"])
+        parameters = with_defaults(instance["parameters"], kind.get("parameters", {}))
+        values = values_of(spec, dict(instance, parameters=parameters), self.home, place)
+        self._directory()
+        is_new = not self._is_same(instance)
+        changed = self._files(kind, values, place, is_new)
+        changed |= self._services(kind, values, instance)
+        if changed or is_new:
+            self.looked_at = 0.0
+            if self.state != "started" or is_new:
+                self._found(instance, "starting")
+        return self._keep_promises(kind, spec, values, instance)
+
+    def _directory(self):
+        owner = self.node.user_of(self.name)
+        if not self.path.exists():
+            self.path.mkdir(mode=0o750)
+            (self.path / "data").mkdir(mode=0o750)
+            if owner:
+                os.chown(str(self.path), *owner)
+                os.chown(str(self.path / "data"), *owner)
+        self.node.cgroups.make(self.name)
+
+    def _files(self, kind, values, place, is_new):
+        """Write what differs from what the templates say; a change by hand is put back."""
+        changed = False
+        for one in kind.get("files", []):
+            target = self.path / one["path"]
+            known = self.files.get(one["path"])
+            if not is_new and known is not None and known == _print_of(target):
+                continue
+            template = (place / "source" / one["template"]).read_text()
+            content = fill(template, values, one.get("escape", "none")).encode()
+            if not target.exists() or target.is_symlink() or target.read_bytes() != content:
+                if not is_new and one["path"] in self.files:
+                    self.node.event(self.name, "drift", one["path"] + " was changed and put back")
+                self._write(target, content, secret=one.get("secret", False))
+                changed = True
+            self.files[one["path"]] = _print_of(target)
+        return changed
+
+    def _write(self, target, content, secret):
+        """Write as the partition's owner would; the partition cannot lead us elsewhere by a link."""
+        owner = self.node.user_of(self.name)
+        folder = self.path
+        for part in target.relative_to(self.path).parts[:-1]:
+            folder = folder / part
+            if folder.is_symlink() or (folder.exists() and not folder.is_dir()):
+                folder.unlink()
+            if not folder.exists():
+                folder.mkdir(mode=0o750)
+                if owner:
+                    os.chown(str(folder), *owner)
+        write_bytes(target, content, 0o600 if secret else 0o640, owner)
+
+    def _services(self, kind, values, instance):
+        changed, wanted = False, set()
+        for one in kind.get("services", []):
+            name = "{}.{}".format(self.name, one["name"])
+            wanted.add(name)
+            environment = one.get("environment", {})
+            spec = {
+                "partition": self.name,
+                "cgroup": self.node.cgroups.name,
+                "user": self.node.user_name_of(self.name),
+                "directory": str(self.path),
+                "command": [fill(part, values) for part in one["command"]],
+                "environment": {key: fill(text, values) for key, text in environment.items()},
+                "limits": {
+                    LIMITS[limit]: int(value)
+                    for limit, value in instance.get("limits", {}).items()
+                    if limit in LIMITS
+                },
+                "generation": instance["generation"],
+            }
+            changed |= self.node.processes.set(name, spec)
+        for name in set(self.node.services_of(self.name)) - wanted:
+            self.node.processes.remove(name)
+            changed = True
+        return changed
+
+    def _keep_promises(self, kind, spec, values, instance):
+        """Run the promises when they are due; a service that keeps them all is started."""
+        pause = PROMISE_SECONDS if self.state == "started" else FIRST_PROMISE_SECONDS
+        if time.monotonic() - self.looked_at < pause:
+            return self.state == "started"
+        self.looked_at = time.monotonic()
+        results = []
+        for one in kind.get("promises", []):
+            filled = {
+                key: fill(value, values) if isinstance(value, str) else value
+                for key, value in one.items()
+            }
+            passes, message = promises.run(dict(filled, address=spec["address"]))
+            results.append({"name": one["name"], "ok": passes, "message": message})
+        self.results = results
+        failing = [one for one in results if not one["ok"]]
+        if failing:
+            why = "{}: {}".format(failing[0]["name"], failing[0]["message"])
+            self._found(instance, self._while_failing(), why)
+            return False
+        publish = kind.get("publish", {})
+        self.connection = {key: fill(text, values) for key, text in publish.items()}
+        self.backoff = Backoff()
+        self._found(instance, "started")
+        return True
+
+    def _while_failing(self):
+        """Starting takes a while; what does not stay up, or was up before, is broken."""
+        crashed = self.node.is_crashing(self.name)
+        return "failed" if crashed or self.state in ("started", "failed") else "starting"
+
+    def report(self):
+        """Return what the report says of this partition."""
+        tail = ""
+        if self.state in ("failed", "building"):
+            tail = self._tail()
+        return {
+            "name": self.name,
+            "instance_uid": self.uid,
+            "generation": self.generation,
+            "state": self.state,
+            "reason": self.reason,
+            "since": self.since,
+            "connection": self.connection if self.state != "stopped" else {},
+            "promises": [dict(one, message=_steady(one)) for one in self.results],
+            "log_tail": tail,
+        }
+
+    def _tail(self):
+        if self.state == "building" or self.node.is_building_for(self.name):
+            return self.node.build_tail_for(self.name)
+        tails = []
+        for name in self.node.services_of(self.name):
+            log = self.home.logs / (name + ".log")
+            if log.exists():
+                tails.append(log.read_bytes()[-TAIL:].decode("utf-8", "replace"))
+        return "\n".join(tails)[-TAIL:]
+
+
+def _steady(result):
+    """Return the message without its milliseconds: they would make every report a new one."""
+    return result["message"].rsplit(" in ", 1)[0] if result["ok"] else result["message"]
+
+
+def _print_of(path):
+    """Return what changes when somebody touches a file."""
+    try:
+        facts = os.lstat(str(path))
+    except OSError:
+        return None
+    return facts.st_mtime_ns, facts.st_size, facts.st_ino, facts.st_mode, facts.st_uid
+
+
+def user_ids(name):
+    """Return (uid, gid) of a user."""
+    user = pwd.getpwnam(name)
+    return user.pw_uid, user.pw_gid
+
+
+def now_text():
+    """Return the time as reports write it."""
+    return datetime.now(UTC).isoformat()

@@ -1,0 +1,201 @@
+"""Build software releases: once per node, into a directory named by content."""
+
+import base64
+import hashlib
+import io
+import os
+import pwd
+import resource
+import shutil
+import signal
+import subprocess
+import tarfile
+import threading
+import time
+
+from .backoff import Backoff
+from .fill import fill
+from .home import write_bytes
+
+MOST_BYTES = 20 * 1024 * 1024
+MOST_FILES = 2000
+LARGEST_FILE = 2 * 1024**3
+TAIL = 4000
+KEPT = ("PATH", "LANG", "SSL_CERT_FILE", "REQUESTS_CA_BUNDLE")
+KEPT_PREFIXES = ("PIP_",)
+
+
+class BadArchive(Exception):
+    """The archive is not what its name says, or would write outside."""
+
+
+class Releases:
+    """What is built here, what is under way, and what failed and when it is tried again."""
+
+    def __init__(self, home):
+        self.home = home
+        self.threads = {}
+        self.failures = {}
+
+    def path(self, uid):
+        """Return where a built release stands."""
+        return self.home.releases / uid
+
+    def archive(self, uid):
+        """Return where the archive waits to be built."""
+        return self.home.state / ("release-" + uid + ".tar.gz")
+
+    def missing(self, uids):
+        """Return the releases that the Master must send."""
+        return [u for u in uids if not self.path(u).exists() and not self.archive(u).exists()]
+
+    def accept(self, uid, encoded):
+        """Keep an archive that the Master sent; its name must be its content."""
+        content = base64.b64decode(encoded)
+        if hashlib.sha256(content).hexdigest() != uid:
+            raise BadArchive(f"release {uid[:12]} has another checksum")
+        write_bytes(self.archive(uid), content)
+
+    def state(self, uid):
+        """Return (state, reason, log tail) of one release."""
+        if self.path(uid).exists():
+            return "ready", "", ""
+        if uid in self.threads and self.threads[uid].is_alive():
+            return "building", "", self._tail(uid)
+        if uid in self.failures:
+            return "failed", self.failures[uid].reason, self._tail(uid)
+        return "waiting", "", ""
+
+    def ensure(self, release):
+        """Have a release built: starts a build unless it is there, under way, or backing off."""
+        uid = release["uid"]
+        if self.path(uid).exists() or not self.archive(uid).exists():
+            return
+        thread = self.threads.get(uid)
+        if thread is not None and thread.is_alive():
+            return
+        if uid in self.failures and not self.failures[uid].is_due():
+            return
+        thread = threading.Thread(target=self._build, args=(release,), daemon=True)
+        self.threads[uid] = thread
+        thread.start()
+
+    def prune(self, wanted):
+        """Remove releases that nothing wants any more."""
+        for path in self.home.releases.iterdir():
+            if path.name not in wanted and not path.name.startswith(".build-"):
+                shutil.rmtree(str(path), ignore_errors=True)
+        for uid in set(self.failures) - set(wanted):
+            del self.failures[uid]
+
+    def _build(self, release):
+        uid = release["uid"]
+        place = self.home.releases / (".build-" + uid)
+        try:
+            shutil.rmtree(str(place), ignore_errors=True)
+            self._unpack(uid, place)
+            owner = self._owner()
+            if owner:
+                give(place, owner)
+            self._run_commands(release, place, owner)
+            if owner:
+                give(place, (0, 0))
+            os.rename(str(place), str(self.path(uid)))
+            self.archive(uid).unlink()
+            self.failures.pop(uid, None)
+        except (OSError, BadArchive, tarfile.TarError, subprocess.SubprocessError) as error:
+            self.failures.setdefault(uid, Backoff()).failed(str(error)[:500])
+            shutil.rmtree(str(place), ignore_errors=True)
+
+    def _unpack(self, uid, place):
+        source = place / "source"
+        source.mkdir(parents=True)
+        place.chmod(0o755)
+        content = self.archive(uid).read_bytes()
+        with tarfile.open(fileobj=io.BytesIO(content), mode="r:gz") as tar:
+            size = 0
+            for number, entry in enumerate(tar):
+                target = (source / entry.name).resolve()
+                inside = str(target).startswith(str(source.resolve()) + os.sep)
+                size += entry.size
+                if not entry.isfile() or not inside or number > MOST_FILES or size > MOST_BYTES:
+                    raise BadArchive("the archive holds something odd: " + entry.name[:100])
+                target.parent.mkdir(parents=True, exist_ok=True)
+                data = tar.extractfile(entry)
+                target.write_bytes(data.read())
+                target.chmod(0o755 if entry.mode & 0o100 else 0o644)
+
+    def _owner(self):
+        """Return (uid, gid) of the user that builds, or None when we are not root."""
+        name = self.home.identity().get("build_user")
+        if not name or not self.home.is_privileged():
+            return None
+        user = pwd.getpwnam(name)
+        return user.pw_uid, user.pw_gid
+
+    def _run_commands(self, release, place, owner):
+        build = release["profile"].get("build", {"commands": []})
+        until = time.monotonic() + build.get("seconds", 600)
+        values = {"build": str(place), "source": str(place / "source")}
+        environment = {
+            name: value
+            for name, value in os.environ.items()
+            if name in KEPT or name.startswith(KEPT_PREFIXES)
+        }
+        environment["HOME"] = str(place)
+        with self._log(release["uid"]).open("wb") as log:
+            for command in build["commands"]:
+                filled = [fill(part, values) for part in command]
+                log.write(("$ " + " ".join(filled) + "\n").encode())
+                log.flush()
+                self._run(filled, place, environment, log, owner, until)
+        for name in (".cache", ".config"):
+            shutil.rmtree(str(place / name), ignore_errors=True)
+
+    def _run(self, command, place, environment, log, owner, until):
+        def limits():
+            resource.setrlimit(resource.RLIMIT_FSIZE, (LARGEST_FILE, LARGEST_FILE))
+            if owner:
+                os.setgroups([])
+                os.setgid(owner[1])
+                os.setuid(owner[0])
+
+        process = subprocess.Popen(
+            command,
+            cwd=str(place),
+            env=environment,
+            stdin=subprocess.DEVNULL,
+            stdout=log,
+            stderr=subprocess.STDOUT,
+            start_new_session=True,
+            preexec_fn=limits,
+        )
+        try:
+            code = process.wait(max(0.1, until - time.monotonic()))
+        except subprocess.TimeoutExpired:
+            raise BadArchive("the build took too long: {}".format(" ".join(command[:3])))
+        finally:
+            try:
+                os.killpg(process.pid, signal.SIGKILL)
+            except ProcessLookupError:
+                pass
+            process.wait()
+        if code:
+            raise BadArchive(
+                "the build failed: {} ended with {}".format(" ".join(command[:3]), code)
+            )
+
+    def _log(self, uid):
+        return self.home.logs / ("build-" + uid[:16] + ".log")
+
+    def _tail(self, uid):
+        log = self._log(uid)
+        return log.read_bytes()[-TAIL:].decode("utf-8", "replace") if log.exists() else ""
+
+
+def give(tree, owner):
+    """Give a tree to a user, links themselves and not what they point to."""
+    os.chown(str(tree), *owner)
+    for directory, folders, files in os.walk(str(tree)):
+        for name in folders + files:
+            os.lchown(os.path.join(directory, name), *owner)

@@ -1,0 +1,82 @@
+"""Samples that the Master has not acknowledged yet: kept in order, numbered once for ever."""
+
+import json
+import os
+import uuid
+
+from .home import read_json, write_json
+
+# About a week of ten instances with three meters at five minutes, and room for as much again.
+MOST = 200000
+# Compacting rewrites the file: not for a handful of lines.
+COMPACT_AT = 500
+
+
+class Spool:
+    """An append-only file of samples; the epoch names this spool, the sequence never goes back."""
+
+    def __init__(self, home):
+        self.file = home.state / "spool.jsonl"
+        self.meta = home.state / "spool.json"
+        meta = read_json(self.meta, None)
+        if meta is None:
+            meta = {"epoch": uuid.uuid4().hex, "acked": 0}
+            write_json(self.meta, meta)
+        self.epoch, self.acked = meta["epoch"], meta["acked"]
+        self.waiting = [sample for sample in self._read() if sample["seq"] > self.acked]
+        last = self.waiting[-1]["seq"] if self.waiting else self.acked
+        self.sequence = max(last, meta.get("sequence", 0))
+        self.stored = len(self.waiting)
+
+    def _read(self):
+        """Return what the file holds; a half-written last line never was."""
+        if not self.file.exists():
+            return []
+        samples = []
+        with self.file.open("rb") as lines:
+            for line in lines:
+                try:
+                    samples.append(json.loads(line))
+                except ValueError:
+                    continue
+        return samples
+
+    def append(self, samples):
+        """Number samples and put them on disk before anybody sees them."""
+        numbered = []
+        for sample in samples:
+            self.sequence += 1
+            numbered.append(dict(sample, seq=self.sequence))
+        if not numbered:
+            return
+        with self.file.open("ab") as file:
+            for sample in numbered:
+                file.write(json.dumps(sample).encode() + b"\n")
+            file.flush()
+            os.fsync(file.fileno())
+        self.waiting.extend(numbered)
+        self.stored += len(numbered)
+        if len(self.waiting) > MOST:
+            self.waiting = self.waiting[-MOST:]
+            self._compact()
+
+    def acknowledge(self, epoch, sequence):
+        """Forget what the Master has stored."""
+        if epoch != self.epoch or sequence <= self.acked:
+            return
+        self.acked = min(sequence, self.sequence)
+        self.waiting = [sample for sample in self.waiting if sample["seq"] > self.acked]
+        meta = {"epoch": self.epoch, "acked": self.acked, "sequence": self.sequence}
+        write_json(self.meta, meta)
+        if self.stored - len(self.waiting) > COMPACT_AT:
+            self._compact()
+
+    def _compact(self):
+        part = self.file.with_suffix(".new")
+        with part.open("wb") as file:
+            for sample in self.waiting:
+                file.write(json.dumps(sample).encode() + b"\n")
+            file.flush()
+            os.fsync(file.fileno())
+        os.replace(str(part), str(self.file))
+        self.stored = len(self.waiting)
