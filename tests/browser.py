@@ -50,17 +50,20 @@ def chromium() -> Iterator[Browser]:
         browser.close()
 
 
+@pytest.fixture(autouse=True)
+def _static_files_without_manifest(settings: LazySettings) -> None:
+    """Let `{% static %}` work in every test: there is no collected manifest."""
+    backend = "django.contrib.staticfiles.storage.StaticFilesStorage"
+    settings.STORAGES = {**settings.STORAGES, "staticfiles": {"BACKEND": backend}}
+
+
 @pytest.fixture
-def visit(chromium: Browser, live_server: LiveServer, settings: LazySettings) -> Iterator[Visit]:
+def visit(chromium: Browser, live_server: LiveServer) -> Iterator[Visit]:
     """Open pages of the live server; at the end of the test nothing may have gone wrong in them.
 
     `visit("/services/", theme="dark", width=390, user=alice)` returns a playwright Page. A test
     that provokes an error on purpose says `strict=False`.
     """
-    settings.STORAGES = {
-        **settings.STORAGES,
-        "staticfiles": {"BACKEND": "django.contrib.staticfiles.storage.StaticFilesStorage"},
-    }
     contexts: list[BrowserContext] = []
     faults: list[str] = []
 

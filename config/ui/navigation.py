@@ -33,7 +33,6 @@ ENTRIES: tuple[Entry, ...] = (
     _entry("Machines", "Nodes", "nodes:list", "server-stack", "operate"),
     _entry("Machines", "Instances", "instances:list", "cpu-chip", "operate"),
     _entry("Machines", "Releases", "releases:list", "archive-box", "operate"),
-    _entry("Machines", "Metering", "metering:list", "chart-bar", "operate"),
     _entry(
         "People", "Organisations", "organisations:list", "building-office-2",
         "manage_customers", "manage_members", "operate", "run_billing",

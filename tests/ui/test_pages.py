@@ -19,12 +19,6 @@ BASE = Path(__file__).resolve().parents[2]
 INLINE = re.compile(r"\son\w+=|\sstyle=|<style|<script(?![^>]*(src=|application/json))")
 
 
-@pytest.fixture(autouse=True)
-def _plain_static(settings: LazySettings) -> None:
-    backend = "django.contrib.staticfiles.storage.StaticFilesStorage"
-    settings.STORAGES = {**settings.STORAGES, "staticfiles": {"BACKEND": backend}}
-
-
 @pytest.fixture
 def signed_in(db: None) -> Client:
     address, password = "agnes@example.org", "a-long-password-1"
