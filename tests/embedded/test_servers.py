@@ -2,6 +2,7 @@
 
 import os
 import pwd
+import shutil
 import signal
 import subprocess
 import sys
@@ -19,9 +20,17 @@ from tests.embedded.waiting import alive, until
 ENV = {"PATH": os.environ["PATH"], "LANG": "C.UTF-8"}
 
 
+def forget(here: Places) -> None:
+    """Remove what stands outside of the tests' directory (as root, the server's files)."""
+    if here.servers != here.var:
+        shutil.rmtree(here.servers)
+
+
 @pytest.fixture
-def here(tmp_path_factory: pytest.TempPathFactory) -> Places:
-    return places(tmp_path_factory.mktemp("embedded") / "var")
+def here(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Places]:
+    made = places(tmp_path_factory.mktemp("embedded") / "var")
+    yield made
+    forget(made)
 
 
 def ask(here: Places, role: str, question: str) -> object:
@@ -114,6 +123,7 @@ def test_a_path_too_long_for_a_socket_is_no_obstacle(
     stop(process, how=signal.SIGTERM, seconds=5)
     (here.sockets / "redis.sock").unlink(missing_ok=True)
     here.sockets.rmdir()
+    forget(here)
 
 
 @pytest.fixture(params=["OpenSSH", "the stand-in"])
@@ -209,6 +219,7 @@ def test_the_servers_are_gone_within_five_seconds_of_sigkill(
     process.kill()
     process.wait(5)
     until(lambda: not alive(pid), seconds=5)
+    forget(places(var / "test"))
 
 
 @pytest.mark.skipif(os.getuid() != 0, reason="only root can become another user")
