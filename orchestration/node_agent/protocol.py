@@ -55,9 +55,9 @@ def _poll(node, message):
     node.hold(message["fence"])
     acked = message["acked"]
     node.spool.acknowledge(acked["epoch"], int(acked["seq"]))
-    if node.desired is None or node.desired["revision"] != message["revision"]:
-        if message["revision"]:
-            return {"op": "want", "want": ["desired"]}
+    held = node.desired["revision"] if node.desired else ""
+    if message["revision"] not in ("", held):
+        return {"op": "want", "want": ["desired"]}
     wish = _wish(node)
     if wish:
         return wish

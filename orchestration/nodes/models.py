@@ -48,6 +48,8 @@ class ComputeNode(Stateful):
     desired_revision = models.CharField(max_length=64, blank=True)
     desired_since = models.DateTimeField(null=True)
     applied_revision = models.CharField(max_length=64, blank=True)
+    # Names what the node last reported, so that it need not say the same again.
+    report_hash = models.CharField(max_length=64, blank=True)
     spool_epoch = models.CharField(max_length=64, blank=True)
     spool_position = models.BigIntegerField(default=0)
     last_seen_at = models.DateTimeField(null=True)

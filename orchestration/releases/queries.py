@@ -27,7 +27,11 @@ def newest_release(product: str) -> SoftwareRelease:
 
 def with_places(user: AnyUser) -> QuerySet[SoftwareRelease]:
     """Return the releases that the user sees, with on how many nodes each is ready or failed."""
-    return SoftwareRelease.objects.visible_to(user).defer("archive").annotate(
-        ready=Count("places", filter=Q(places__state="ready")),
-        failed=Count("places", filter=Q(places__state="failed")),
+    return (
+        SoftwareRelease.objects.visible_to(user)
+        .defer("archive")
+        .annotate(
+            ready=Count("places", filter=Q(places__state="ready")),
+            failed=Count("places", filter=Q(places__state="failed")),
+        )
     )

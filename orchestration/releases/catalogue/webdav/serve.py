@@ -18,7 +18,9 @@ def main():
     os.makedirs(asked["data"], exist_ok=True)
     app = WsgiDAVApp(
         {
-            "provider_mapping": {"/": FilesystemProvider(asked["data"], readonly=asked["read_only"])},
+            "provider_mapping": {
+                "/": FilesystemProvider(asked["data"], readonly=asked["read_only"])
+            },
             "simple_dc": {"user_mapping": {"*": {asked["user"]: {"password": asked["password"]}}}},
             "http_authenticator": {
                 "accept_basic": True,

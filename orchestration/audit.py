@@ -1,0 +1,53 @@
+"""Conservation laws of what runs; each returns what breaks it, in words."""
+
+from collections.abc import Callable, Mapping
+from datetime import timedelta
+
+from django.db.models import F, Q
+from django.utils import timezone
+
+from orchestration.instances.models import Instance
+from orchestration.instances.states import Requested, State
+from orchestration.nodes.models import ComputePartition, NodeLease
+
+MOST = 20
+# Two sweeps of every step, and a build.
+SETTLED = timedelta(minutes=15)
+
+
+def instances_have_one_place() -> list[str]:
+    """L8: an instance on one partition of its node; a port of an address once."""
+    strays = Instance.objects.filter(partition__isnull=False).exclude(node=F("partition__node"))
+    broken = [f"{one.reference} is on another node than its partition" for one in strays[:MOST]]
+    rows = ComputePartition.objects.order_by("node", "port_first").values_list(
+        "node", "name", "port_first", "port_count"
+    )
+    last_node, last_end = 0, 0
+    for node, name, first, count in rows.iterator():
+        if node == last_node and first < last_end:
+            broken.append(f"partition {name} of node {node} shares ports with another")
+        last_node, last_end = node, first + count
+    return broken
+
+
+def what_runs_is_wanted() -> list[str]:
+    """L9: running if and only if wanted, older than two sweeps."""
+    settled = Instance.objects.filter(state_since__lt=timezone.now() - SETTLED)
+    unwanted = settled.filter(
+        Q(state=State.STARTED) & ~Q(requested_state=Requested.STARTED),
+        observed_generation=F("generation"),
+    )
+    return [f"{one.reference} runs though it should be stopped" for one in unwanted[:MOST]]
+
+
+def no_lease_is_stuck() -> list[str]:
+    """L11: no lease is older than its bound by more than a day."""
+    stuck = NodeLease.objects.filter(until__lt=timezone.now() - timedelta(days=1))
+    return [f"the lease of node {one.node_id} ended long ago" for one in stuck[:MOST]]
+
+
+LAWS: Mapping[str, Callable[[], list[str]]] = {
+    "L8 an instance on one partition, a port once": instances_have_one_place,
+    "L9 running if and only if wanted": what_runs_is_wanted,
+    "L11 no lease older than its bound": no_lease_is_stuck,
+}

@@ -1,0 +1,65 @@
+"""What is said to a node's agent until it has what it should: poll, want, desired, release."""
+
+import base64
+from collections.abc import Callable, Iterator, Mapping
+from typing import Any
+
+from orchestration.convergence.ssh import BadAnswer, Session
+from orchestration.nodes.models import ComputeNode
+
+# A node asks for the document and for each release once; more than this is a broken agent.
+MOST_WISHES = 60
+MOST_ROUNDS = 4
+
+
+def poll(
+    session: Session, node: ComputeNode, *, fence: int, archive: Callable[[str], bytes]
+) -> Mapping[str, Any] | None:
+    """Ask the node once, giving it all it wants; return its report, or None for "the same".
+
+    Raises:
+        NodeUnreachable, BadAnswer, AgentRefused: see `ssh`.
+    """
+    question = {
+        "op": "poll",
+        "fence": fence,
+        "revision": node.desired_revision,
+        "seen": node.report_hash,
+        "acked": {"epoch": node.spool_epoch, "seq": node.spool_position},
+    }
+    for _ in range(MOST_ROUNDS):
+        answer = session.ask(question)
+        if answer["op"] != "want":
+            return _report(answer)
+        for wish in _wishes(answer):
+            session.ask({"fence": fence} | _gift(wish, node, archive))
+    raise BadAnswer("The agent goes on wanting what it was given.")
+
+
+def _wishes(answer: Mapping[str, Any]) -> Iterator[str]:
+    if answer["op"] == "want":
+        wishes = answer.get("want")
+        if not isinstance(wishes, list) or len(wishes) > MOST_WISHES:
+            raise BadAnswer("The agent wants something that cannot be read.")
+        yield from (str(wish) for wish in wishes)
+
+
+def _gift(wish: str, node: ComputeNode, archive: Callable[[str], bytes]) -> dict[str, Any]:
+    if wish == "desired":
+        return {"op": "desired", "document": node.desired}
+    kind, _, uid = wish.partition(":")
+    if kind != "release" or uid not in _releases_of(node):
+        raise BadAnswer(f"The agent wants {wish[:80]!r}, which it should not have.")
+    return {"op": "release", "uid": uid, "archive": base64.b64encode(archive(uid)).decode()}
+
+
+def _releases_of(node: ComputeNode) -> set[str]:
+    return {release["uid"] for release in (node.desired or {"releases": []})["releases"]}
+
+
+def _report(answer: Mapping[str, Any]) -> Mapping[str, Any] | None:
+    if answer["op"] == "same":
+        return None
+    if answer["op"] == "report" and isinstance(answer.get("report"), dict):
+        return dict(answer["report"])
+    raise BadAnswer(f"The agent answered {answer['op']!r:.40} to a poll.")

@@ -1,0 +1,139 @@
+"""Read a node's report: a hostile one is refused, and speaks of that node's partitions only."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from erp.base.errors import DomainError
+
+FORMAT = "tenantry.report/1"
+STATES = frozenset(
+    {"started", "stopped", "starting", "building", "failed", "wiped", "empty", "waiting"}
+)
+MOST_PARTITIONS = 1000
+MOST_PROMISES = 50
+MOST_PAIRS = 50
+LONGEST_TEXT = 8000
+
+
+class BadReport(DomainError):
+    """A node sent a report that cannot be read; nothing of it was stored."""
+
+    code = "bad_report"
+
+
+@dataclass(frozen=True, slots=True)
+class FoundPartition:
+    """What a node found in one of its partitions."""
+
+    name: str
+    instance: str
+    generation: int
+    state: str
+    reason: str
+    log_tail: str
+    connection: Mapping[str, str]
+    promises: Sequence[Mapping[str, Any]]
+
+
+@dataclass(frozen=True, slots=True)
+class FoundRelease:
+    """What a node says of a release."""
+
+    uid: str
+    state: str
+    reason: str
+    log_tail: str
+
+
+@dataclass(frozen=True, slots=True)
+class Report:
+    """A report, checked."""
+
+    revision: str
+    applied: str
+    state_hash: str
+    agent_version: str
+    epoch: str
+    partitions: Sequence[FoundPartition]
+    releases: Sequence[FoundRelease]
+    samples: Sequence[Mapping[str, Any]]
+    events: Sequence[Mapping[str, Any]]
+    facts: Mapping[str, Any]
+
+
+def parse(raw: Mapping[str, Any], *, node: str) -> Report:
+    """Return the report of this node.
+
+    Raises:
+        BadReport: it is of another format or node, or not what it should be.
+    """
+    try:
+        return _parse(raw, node=node)
+    except (KeyError, TypeError, ValueError, AttributeError) as error:
+        raise BadReport(f"The report cannot be read: {error!r}"[:500]) from error
+
+
+def _parse(raw: Mapping[str, Any], *, node: str) -> Report:
+    if raw["format"] != FORMAT:
+        raise BadReport("The report has a format that this Master does not read.")
+    if raw["node"] != node:
+        raise BadReport("The report is of another node.")
+    if len(raw["partitions"]) > MOST_PARTITIONS or len(raw["releases"]) > MOST_PARTITIONS:
+        raise BadReport("The report speaks of too many partitions or releases.")
+    return Report(
+        revision=_text(raw["revision"], 64),
+        applied=_text(raw["revision_applied"], 64),
+        state_hash=_text(raw["state_hash"], 64),
+        agent_version=_text(raw["agent_version"], 64),
+        epoch=_text(raw["epoch"], 64),
+        partitions=[_partition(one) for one in raw["partitions"]],
+        releases=[
+            FoundRelease(
+                uid=_text(one["uid"], 64),
+                state=_text(one["state"], 20),
+                reason=_text(one["reason"]),
+                log_tail=_text(one["log_tail"]),
+            )
+            for one in raw["releases"]
+        ],
+        samples=[dict(one) for one in raw["samples"]],
+        events=[dict(one) for one in raw["events"][:MOST_PARTITIONS]],
+        facts={_text(name, 40): _fact(value) for name, value in raw["facts"].items()},
+    )
+
+
+def _partition(one: Mapping[str, Any]) -> FoundPartition:
+    if one["state"] not in STATES:
+        raise BadReport(f"The report has an unknown state {one['state']!r:.40}.")
+    pairs = list(one["connection"].items())[:MOST_PAIRS]
+    return FoundPartition(
+        name=_text(one["name"], 20),
+        instance=_text(one["instance_uid"], 12),
+        generation=int(one["generation"]),
+        state=one["state"],
+        reason=_text(one["reason"]),
+        log_tail=_text(one["log_tail"]),
+        connection={_text(name, 60): _text(value, 2000) for name, value in pairs},
+        promises=[
+            {
+                "name": _text(promise["name"], 80),
+                "ok": bool(promise["ok"]),
+                "message": _text(promise["message"], 300),
+            }
+            for promise in one["promises"][:MOST_PROMISES]
+        ],
+    )
+
+
+def _text(value: Any, most: int = LONGEST_TEXT) -> str:
+    """Return a text that PostgreSQL can hold, cut to its bound."""
+    if not isinstance(value, str):
+        raise TypeError(f"a text was expected, not {value!r:.40}")
+    return value.replace("\x00", "")[:most]
+
+
+def _fact(value: Any) -> str | int | bool:
+    if isinstance(value, bool | int):
+        return value
+    return _text(value, 200)

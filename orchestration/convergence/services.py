@@ -1,0 +1,168 @@
+"""Drive one node: claim it, talk to it, store what it says, and say when it is visited next."""
+
+import os
+import random
+import socket
+import time
+from collections.abc import Callable
+from datetime import datetime, timedelta
+
+from django.db import transaction
+
+from erp.base.errors import DomainError
+from erp.base.lifecycle import move
+from erp.tickets.services import report_cause, resolve_cause
+from orchestration.convergence import connections, documents, intake, lease
+from orchestration.convergence.conversation import poll
+from orchestration.convergence.models import ConvergencePass
+from orchestration.convergence.observed import parse
+from orchestration.convergence.plan import plan
+from orchestration.convergence.ssh import HostKeyChanged
+from orchestration.instances.models import Instance
+from orchestration.nodes.models import ComputeNode
+from orchestration.nodes.queries import VISITED
+from orchestration.nodes.states import State
+from orchestration.releases.models import SoftwareRelease
+
+BY = "convergence"
+# How long one pass may wait for a busy node before it hands the node back for the next visit.
+BUDGET = 20.0
+PAUSE = 0.4
+IDLE = timedelta(seconds=10)
+SOON = timedelta(seconds=1)
+FIRST_BACKOFF, LONGEST_BACKOFF = 2.0, 300.0
+# One failed visit may be a hiccup; the second makes the node unreachable.
+PATIENCE = 2
+
+Clock = Callable[[], datetime]
+
+
+def worker_name() -> str:
+    """Return who holds a lease: the machine and the process."""
+    return f"{socket.gethostname()}:{os.getpid()}"
+
+
+def converge(node_pk: int, *, clock: Clock, why: str) -> bool:
+    """Make one pass over a node; False when another worker holds it or it is not visited.
+
+    A failure is kept on the node and in its history, and never raised: it is the node's state.
+    """
+    node = ComputeNode.objects.filter(pk=node_pk, state__in=VISITED).first()
+    fence = lease.claim(node_pk, owner=worker_name(), at=clock()) if node else None
+    if node is None or fence is None:
+        return False
+    try:
+        _pass(node, fence=fence, clock=clock, why=why)
+    except lease.LeaseLost:
+        connections.drop(node)
+    except DomainError as error:
+        connections.drop(node)
+        _failed(node, error, fence=fence, at=clock(), why=why)
+    finally:
+        lease.release(node_pk, fence)
+    return True
+
+
+def _pass(node: ComputeNode, *, fence: int, clock: Clock, why: str) -> None:
+    """Poll until the node has applied what is desired, or the budget is spent."""
+    began, until = clock(), time.monotonic() + BUDGET
+    documents.recompute(node.pk, at=began)
+    node.refresh_from_db()
+    steps = [str(step) for step in plan(node.desired or {"partitions": []}, _observed(node))]
+    session = connections.session_of(node)
+    while True:
+        raw = poll(session, node, fence=fence, archive=_archive)
+        if raw is not None:
+            intake.take(node, parse(raw, node=node.reference), fence=fence, at=clock())
+        if documents.recompute(node.pk, at=clock()):
+            node.refresh_from_db()
+            continue
+        if node.applied_revision == node.desired_revision or time.monotonic() > until:
+            break
+        time.sleep(PAUSE)
+    if steps:
+        _remember(node, steps, fence=fence, began=began, at=clock(), why=why)
+    _seen(node, at=clock())
+
+
+def _observed(node: ComputeNode) -> list[dict[str, object]]:
+    """Return what is known of the node's partitions, as `plan` reads it."""
+    held = Instance.objects.filter(partition__node=node).exclude(observed_generation=0)
+    rows = held.values_list("partition__name", "reference", "observed_generation", "state")
+    return [
+        {"name": name, "instance": reference, "generation": generation, "state": state}
+        for name, reference, generation, state in rows
+    ]
+
+
+def _archive(uid: str) -> bytes:
+    return bytes(SoftwareRelease.objects.only("archive").get(uid=uid).archive)
+
+
+def _remember(
+    node: ComputeNode, steps: list[str], *, fence: int, began: datetime, at: datetime, why: str
+) -> None:
+    is_there = node.applied_revision == node.desired_revision
+    ConvergencePass.objects.create(
+        organisation_id=node.organisation_id,
+        node=node,
+        fence=fence,
+        why=why,
+        revision=node.desired_revision,
+        plan=steps,
+        outcome="done" if is_there else "converging",
+        started_at=began,
+        ended_at=at,
+    )
+
+
+@transaction.atomic
+def _seen(node: ComputeNode, *, at: datetime) -> None:
+    """The node answered: the next visit is by the clock, or soon while it is busy."""
+    is_there = node.applied_revision == node.desired_revision
+    ComputeNode.objects.filter(pk=node.pk).update(
+        last_seen_at=at,
+        last_error="",
+        failures=0,
+        next_attempt_at=at + (IDLE if is_there else SOON),
+    )
+    if node.state == State.UNREACHABLE:
+        move(node, State.READY, at=at, by=BY, why="it answers again")
+        resolve_cause(_cause(node), body=f"{node.name} answers again.", at=at, by=BY)
+
+
+@transaction.atomic
+def _failed(node: ComputeNode, error: DomainError, *, fence: int, at: datetime, why: str) -> None:
+    """Keep the reason; back off with jitter; after some patience the node is unreachable."""
+    failures = node.failures + 1
+    pause = min(FIRST_BACKOFF * 2 ** min(failures - 1, 10), LONGEST_BACKOFF)
+    again = at + timedelta(seconds=pause * random.uniform(0.8, 1.2))  # noqa: S311
+    ComputeNode.objects.filter(pk=node.pk).update(
+        failures=failures, last_error=str(error), next_attempt_at=again
+    )
+    ConvergencePass.objects.create(
+        organisation_id=node.organisation_id,
+        node=node,
+        fence=fence,
+        why=why,
+        revision=node.desired_revision,
+        outcome=error.code,
+        log=str(error),
+        started_at=at,
+        ended_at=at,
+    )
+    is_over = failures >= PATIENCE or isinstance(error, HostKeyChanged)
+    if is_over and node.state == State.READY:
+        move(node, State.UNREACHABLE, at=at, by=BY, why=str(error))
+        report_cause(
+            _cause(node),
+            organisation=node.organisation,
+            subject=f"Node {node.name} cannot be reached",
+            body=str(error),
+            at=at,
+            by=BY,
+        )
+
+
+def _cause(node: ComputeNode) -> str:
+    return f"node:{node.reference}:unreachable"

@@ -1,0 +1,220 @@
+"""Register machines, and open, close, drain and retire them."""
+
+import hashlib
+from dataclasses import dataclass
+from datetime import datetime
+
+from django.db import IntegrityError, transaction
+
+from erp.base.errors import DomainError
+from erp.base.journal import record
+from erp.base.lifecycle import move
+from erp.base.nudges import announce
+from erp.base.secrets import reveal, seal
+from erp.customers.models import Organisation
+from orchestration.nodes.models import ComputeNode, EnrolmentStep, NodeLease
+from orchestration.nodes.states import State
+
+# What the Master does itself, before and after what the machine does with the agent's bootstrap.
+FIRST_STEPS = ("Reach the machine", "Check the host key", "Sign in", "Ship the agent")
+MACHINE_STEPS = (
+    "Check the system",
+    "Create the agent's directories",
+    "Create users and partitions",
+    "Install the agent",
+    "Install the node's own key",
+    "Start the agent",
+    "Take facts",
+)
+LAST_STEPS = ("Sign in with the node's own key", "Forget the one-time credential")
+STEPS = FIRST_STEPS + MACHINE_STEPS + LAST_STEPS
+
+
+class NodeExists(DomainError):
+    """A node with this name or this address is enrolled already."""
+
+    code = "node_exists"
+
+
+class NotEmpty(DomainError):
+    """There are still instances on this node: drain it first."""
+
+    code = "not_empty"
+
+
+class BadCredential(DomainError):
+    """Give either a password or a private key."""
+
+    code = "bad_credential"
+    status = 422
+
+
+@dataclass(frozen=True, slots=True)
+class Machine:
+    """How a machine is reached and what is made of it.
+
+    Args:
+        host_key: the expected key, `ssh-ed25519 AAAA…`; empty: the first key seen is shown to the
+            operator for confirmation.
+        password, private_key: the one-time credential, one of them.
+    """
+
+    name: str
+    host: str
+    port: int = 22
+    ssh_user: str = "root"
+    password: str = ""
+    private_key: str = ""
+    host_key: str = ""
+    region: str = "main"
+    service_address: str = ""
+    agent_home: str = "/srv/tenantry"
+    authorized_keys_path: str = ""
+    partition_count: int = 10
+    port_first: int = 21000
+    shares_customers: bool = False
+
+
+@transaction.atomic
+def register(owner: Organisation, machine: Machine, *, at: datetime, by: str) -> ComputeNode:
+    """Write down a machine; a worker prepares it.
+
+    Raises:
+        BadCredential: no credential, or two.
+        NodeExists: the name or the address is taken.
+    """
+    if bool(machine.password) == bool(machine.private_key):
+        raise BadCredential
+    node = ComputeNode(
+        organisation=owner,
+        name=machine.name,
+        host=machine.host,
+        port=machine.port,
+        ssh_user=machine.ssh_user,
+        host_key=machine.host_key,
+        region=machine.region,
+        service_address=machine.service_address or machine.host,
+        agent_home=machine.agent_home,
+        authorized_keys_path=machine.authorized_keys_path,
+        partition_count=machine.partition_count,
+        port_first=machine.port_first,
+        shares_customers=machine.shares_customers,
+        state=State.ENROLLING,
+        state_since=at,
+        created_at=at,
+    )
+    _set_credential(node, password=machine.password, private_key=machine.private_key)
+    try:
+        with transaction.atomic():
+            node.save()
+    except IntegrityError as error:
+        where = f"{machine.host}:{machine.port}"
+        raise NodeExists(f"A node named {machine.name} or at {where} exists already.") from error
+    NodeLease.objects.create(organisation=owner, node=node)
+    _write_steps(node)
+    record(node, "registered", at=at, by=by)
+    announce("node.registered", node=node.pk)
+    return node
+
+
+def _write_steps(node: ComputeNode) -> None:
+    EnrolmentStep.objects.bulk_create(
+        EnrolmentStep(organisation_id=node.organisation_id, node=node, position=position, name=name)
+        for position, name in enumerate(STEPS, 1)
+    )
+
+
+def _set_credential(node: ComputeNode, *, password: str, private_key: str) -> None:
+    node.credential_kind = "password" if password else "key"
+    node.credential_sealed = seal(
+        password or private_key, where=f"node:{node.reference}:credential"
+    )
+
+
+@transaction.atomic
+def try_again(
+    node: ComputeNode, *, at: datetime, by: str, password: str = "", private_key: str = ""
+) -> None:
+    """Enrol once more, with another credential if one is given: resumes where it failed."""
+    if node.state != State.ENROLLING:
+        return
+    if password or private_key:
+        _set_credential(node, password=password, private_key=private_key)
+        node.save(update_fields=["credential_kind", "credential_sealed"])
+    EnrolmentStep.objects.filter(node=node, state="failed").update(state="waiting", message="")
+    ComputeNode.objects.filter(pk=node.pk).update(next_attempt_at=None, last_error="")
+    record(node, "enrol_again", at=at, by=by)
+    announce("node.registered", node=node.pk)
+
+
+@transaction.atomic
+def confirm_host_key(node: ComputeNode, host_key: str, *, at: datetime, by: str) -> None:
+    """Pin the key that the operator compared with the machine's."""
+    ComputeNode.objects.filter(pk=node.pk).update(host_key=host_key)
+    node.host_key = host_key
+    record(node, "host_key_confirmed", at=at, by=by, fingerprint=fingerprint(host_key))
+    try_again(node, at=at, by=by)
+
+
+def fingerprint(host_key: str) -> str:
+    """Return the SHA-256 fingerprint as OpenSSH shows it."""
+    import base64
+
+    parts = host_key.split()
+    if len(parts) < 2:
+        return ""
+    digest = hashlib.sha256(base64.b64decode(parts[1])).digest()
+    return "SHA256:" + base64.b64encode(digest).decode().rstrip("=")
+
+
+def credential_of(node: ComputeNode) -> str:
+    """Return the one-time credential; only enrolment needs it."""
+    return reveal(node.credential_sealed, where=f"node:{node.reference}:credential")
+
+
+def private_key_of(node: ComputeNode) -> str:
+    """Return the node's own private key."""
+    return reveal(node.private_key_sealed, where=f"node:{node.reference}:key")
+
+
+def sealed_private_key(node: ComputeNode, private_key: str) -> str:
+    """Return the node's own private key as it is stored."""
+    return seal(private_key, where=f"node:{node.reference}:key")
+
+
+def user_prefix(node: ComputeNode) -> str:
+    """Return what the names of the partitions' Unix users begin with.
+
+    Two agents on one machine (demo and tests) must not share users.
+    """
+    place = f"{node.host}:{node.port}:{node.agent_home}"
+    return "tn" + hashlib.sha256(place.encode()).hexdigest()[:5]
+
+
+def close(node: ComputeNode, *, at: datetime, by: str, why: str) -> None:
+    """Take no new instances; those that are there stay."""
+    move(node, State.CLOSED, at=at, by=by, why=why)
+
+
+def reopen(node: ComputeNode, *, at: datetime, by: str, why: str = "") -> None:
+    """Take new instances again."""
+    move(node, State.READY, at=at, by=by, why=why)
+
+
+def drain(node: ComputeNode, *, at: datetime, by: str, why: str) -> None:
+    """Take no new instances, and let the present ones go."""
+    move(node, State.DRAINING, at=at, by=by, why=why)
+
+
+@transaction.atomic
+def retire(node: ComputeNode, *, at: datetime, by: str, why: str) -> None:
+    """Give a machine up.
+
+    Raises:
+        NotEmpty: a partition holds an instance.
+    """
+    node = ComputeNode.objects.select_for_update().get(pk=node.pk)
+    held = node.partitions.filter(instance__isnull=False).count()
+    if held:
+        raise NotEmpty(f"There are {held} instances on {node.name}: drain it first.")
+    move(node, State.RETIRED, at=at, by=by, why=why)
