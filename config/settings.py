@@ -144,7 +144,8 @@ PRODUCT_SOURCE = "orchestration.releases.source.PublishedReleases"
 # Where an event of a service is announced, so that the next step hurries: config/nudges.py.
 NUDGES = "config.nudges.nudge"
 
-PROVIDER_COUNTRY = env.text("TENANTRY_COUNTRY", "FR")
+# Where people find the portal: links in mails and in the demo.
+PORTAL = env.text("TENANTRY_PORTAL", "http://127.0.0.1:8000")
 
 LOGGING = {
     "version": 1,

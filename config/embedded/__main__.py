@@ -166,7 +166,7 @@ def _shield() -> None:
 
 def _stop_node(here: Places) -> None:
     """Stop what the local node runs: it lives on this machine and ends with the system."""
-    home = here.node / "home"
+    home = here.agent_home
     agent = home / "agent.zip"
     if agent.exists():
         subprocess.run(

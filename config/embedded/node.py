@@ -147,7 +147,7 @@ def one_time_credential(places: Places) -> LocalNode:
         user=getpass.getuser(),
         host_key=" ".join((places.node / "host_key.pub").read_text().split()[:2]),
         private_key=key.read_text(),
-        agent_home=str(places.node / "home"),
+        agent_home=str(places.agent_home),
         authorized_keys=str(keys),
     )
     key.unlink()

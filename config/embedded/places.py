@@ -46,6 +46,11 @@ class Places:
         return self.var / "node"
 
     @property
+    def agent_home(self) -> Path:
+        """The local node's agent: partitions' users must be able to pass through to it."""
+        return self.servers / "agent"
+
+    @property
     def sockets(self) -> Path:
         """Where servers listen: below `var/`, or in a short place when that path is too long."""
         here = self.servers / "run"
