@@ -161,7 +161,7 @@ def _request(node: ComputeNode) -> dict[str, Any]:
 
 
 def _own_public_key(node: ComputeNode) -> str:
-    """Return the public half of the node's own key, which is made once, however often enrolment is repeated."""
+    """Return the public half of the node's own key; it is made once, however often we enrol."""
     if not node.private_key_sealed:
         private, public = new_key()
         node.private_key_sealed = nodes.sealed_private_key(node, private)
