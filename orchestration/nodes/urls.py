@@ -1,6 +1,16 @@
 """Pages of compute nodes."""
 
-from django.urls import URLPattern
+from django.urls import path
+
+from orchestration.nodes import views
 
 app_name = "nodes"
-urlpatterns: list[URLPattern] = []
+urlpatterns = [
+    path("", views.listing, name="list"),
+    path("add", views.add, name="add"),
+    path("<str:reference>", views.detail, name="detail"),
+    path("<str:reference>/live", views.live, name="live"),
+    path("<str:reference>/try-again", views.try_again, name="try_again"),
+    path("<str:reference>/host-key", views.confirm_host_key, name="confirm_host_key"),
+    path("<str:reference>/do/<slug:action>", views.act, name="act"),
+]

@@ -1,0 +1,152 @@
+"""Pages of compute nodes, for operators."""
+
+from django.contrib import messages
+from django.contrib.auth.decorators import login_required
+from django.core.exceptions import PermissionDenied
+from django.http import HttpResponse
+from django.shortcuts import redirect, render
+from django.views.decorators.http import require_GET, require_http_methods, require_POST
+
+from erp.base.doors import UserRequest, now
+from erp.base.errors import DomainError
+from erp.base.journal import history
+from erp.customers.models import Organisation
+from erp.customers.states import Kind, Right
+from orchestration.nodes import queries, services
+from orchestration.nodes.access import node_for
+from orchestration.nodes.forms import CredentialForm, MachineForm, ReasonForm
+from orchestration.nodes.models import ComputeNode
+from orchestration.nodes.states import ARROWS, State
+
+MOST = 500
+PASSES = 20
+ACTIONS = {
+    "close": services.close,
+    "reopen": services.reopen,
+    "drain": services.drain,
+    "retire": services.retire,
+}
+_LEADS_TO = {
+    "close": State.CLOSED,
+    "reopen": State.READY,
+    "drain": State.DRAINING,
+    "retire": State.RETIRED,
+}
+
+
+@login_required
+@require_GET
+def listing(request: UserRequest) -> HttpResponse:
+    """Show the machines with state, last answer and room."""
+    if Right.OPERATE not in request.rights:
+        raise PermissionDenied
+    nodes = queries.with_capacity(request.user)[:MOST]
+    return render(request, "nodes/list.html", {"nodes": nodes})
+
+
+@login_required
+@require_http_methods(["GET", "POST"])
+def add(request: UserRequest) -> HttpResponse:
+    """Add a machine: it is prepared by a worker, seen live on its page."""
+    if Right.OPERATE not in request.rights:
+        raise PermissionDenied
+    form = MachineForm(request.POST or None)
+    if request.method == "POST" and form.is_valid():
+        owner = Organisation.objects.visible_to(request.user).get(kind=Kind.PROVIDER)
+        try:
+            node = services.register(
+                owner, form.machine(), at=now(), by=request.user.get_username()
+            )
+        except DomainError as refusal:
+            form.add_error(None, str(refusal))
+        else:
+            return redirect("nodes:detail", node.reference)
+    status = 422 if form.errors else 200
+    crumbs = [("Nodes", "/nodes/")]
+    return render(request, "nodes/add.html", {"form": form, "crumbs": crumbs}, status=status)
+
+
+@login_required
+@require_GET
+def detail(request: UserRequest, reference: str) -> HttpResponse:
+    """Show one machine: steps live, facts, partitions, passes, history."""
+    node = node_for(request.user, reference, right=Right.OPERATE)
+    facts = _live(node) | {
+        "crumbs": [("Nodes", "/nodes/")],
+        "events": history(node).order_by("-position")[:PASSES],
+        "reason": ReasonForm(),
+        "credential": CredentialForm(),
+        "actions": [name for name, to in _LEADS_TO.items() if to in ARROWS[node.state]],
+    }
+    return render(request, "nodes/detail.html", facts)
+
+
+@login_required
+@require_GET
+def live(request: UserRequest, reference: str) -> HttpResponse:
+    """Return the part of the page that moves."""
+    node = node_for(request.user, reference, right=Right.OPERATE)
+    return render(request, "nodes/_live.html", _live(node))
+
+
+def _live(node: ComputeNode) -> dict[str, object]:
+    partitions = node.partitions.select_related("instance__line", "instance__organisation")
+    shown = services.fingerprint(node.host_key) if node.host_key else ""
+    return {
+        "node": node,
+        "steps": [_shown_step(step) for step in node.steps.all()],
+        "partitions": partitions.order_by("pk"),
+        "passes": node.passes.order_by("-pk")[:PASSES],
+        "fingerprint": shown,
+    }
+
+
+def _shown_step(step: object) -> dict[str, object]:
+    started, ended = step.started_at, step.ended_at  # type: ignore[attr-defined]
+    seconds = round((ended - started).total_seconds(), 1) if started and ended else None
+    return {
+        "name": step.name,  # type: ignore[attr-defined]
+        "state": step.state,  # type: ignore[attr-defined]
+        "message": step.message,  # type: ignore[attr-defined]
+        "seconds": seconds,
+    }
+
+
+@login_required
+@require_POST
+def act(request: UserRequest, reference: str, action: str) -> HttpResponse:
+    """Close, reopen, drain or retire, with a reason."""
+    node = node_for(request.user, reference, right=Right.OPERATE)
+    form = ReasonForm(request.POST)
+    if action in ACTIONS and form.is_valid():
+        why = form.cleaned_data["why"]
+        ACTIONS[action](node, at=now(), by=request.user.get_username(), why=why)
+        messages.success(request, f"{node.name}: {action}.")
+    else:
+        messages.error(request, "Give a reason.")
+    return redirect("nodes:detail", reference)
+
+
+@login_required
+@require_POST
+def try_again(request: UserRequest, reference: str) -> HttpResponse:
+    """Enrol once more, with another password if one is given."""
+    node = node_for(request.user, reference, right=Right.OPERATE)
+    password = request.POST.get("password", "")
+    services.try_again(node, at=now(), by=request.user.get_username(), password=password)
+    return redirect("nodes:detail", reference)
+
+
+@login_required
+@require_POST
+def confirm_host_key(request: UserRequest, reference: str) -> HttpResponse:
+    """Pin the host key that the operator pasted from the machine itself."""
+    node = node_for(request.user, reference, right=Right.OPERATE)
+    form = MachineForm({"host_key": request.POST.get("host_key", "")})
+    form.is_valid()
+    key = form.cleaned_data.get("host_key", "")
+    if key:
+        services.confirm_host_key(node, key, at=now(), by=request.user.get_username())
+    else:
+        messages.error(request, "Paste the key as `ssh-ed25519 AAAA…`.")
+    return redirect("nodes:detail", reference)
