@@ -1,11 +1,14 @@
 """What a buyer can buy, from whom, at which price."""
 
+from dataclasses import dataclass
 from datetime import datetime
+from decimal import Decimal
 
 from django.db.models import Q
 
 from erp.base.errors import DomainError
-from erp.catalogue.models import Plan, Price, PriceList
+from erp.catalogue.models import Plan, Price, PriceKind, PriceList
+from erp.base.money import charge
 from erp.customers.models import Organisation
 
 
@@ -36,3 +39,42 @@ def price_list_of(seller: Organisation, currency: str, at: datetime) -> PriceLis
 def prices_of(plan: Plan, price_list: PriceList) -> list[Price]:
     """Return the prices of a plan in a list, in a fixed order."""
     return list(Price.objects.filter(plan=plan, price_list=price_list).order_by("kind", "meter"))
+
+
+@dataclass(frozen=True, slots=True)
+class OnShelf:
+    """A plan that can be bought, with its prices in the seller's valid list."""
+
+    plan: Plan
+    recurring: Price | None
+    metered: tuple[Price, ...]
+    currency: str
+
+    @property
+    def monthly_minor(self) -> int:
+        """Return the price of a month, in minor units."""
+        unit_price = self.recurring.unit_price if self.recurring else Decimal(0)
+        return charge(unit_price=unit_price, quantity=Decimal(1), currency=self.currency).minor
+
+
+def shelf_of(buyer: Organisation, *, at: datetime) -> list[OnShelf]:
+    """Return what the buyer can buy now; empty when its seller has no valid prices."""
+    try:
+        price_list = price_list_of(seller_of(buyer), buyer.currency, at)
+    except NoPrices:
+        return []
+    prices = Price.objects.filter(price_list=price_list, plan__offer__is_open=True)
+    found: dict[int, list[Price]] = {}
+    for price in prices.select_related("plan__offer").order_by("plan__offer__name", "plan"):
+        found.setdefault(price.plan_id, []).append(price)
+    return [_on_shelf(group, price_list.currency) for group in found.values()]
+
+
+def _on_shelf(prices: list[Price], currency: str) -> OnShelf:
+    by_kind = {price.kind: price for price in prices}
+    return OnShelf(
+        plan=prices[0].plan,
+        recurring=by_kind.get(PriceKind.RECURRING),
+        metered=tuple(price for price in prices if price.kind == PriceKind.METERED),
+        currency=currency,
+    )

@@ -1,6 +1,5 @@
 """Write offers, plans and price lists."""
 
-from collections.abc import Sequence
 from datetime import datetime
 from decimal import Decimal
 from typing import Any
@@ -112,7 +111,3 @@ def set_price(
     )
     return price
 
-
-def priced(plan: Plan, prices: Sequence[Price]) -> bool:
-    """Return whether the plan can be bought at these prices."""
-    return any(price.plan_id == plan.pk for price in prices)

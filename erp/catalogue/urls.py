@@ -1,6 +1,12 @@
 """Pages of offers and price lists."""
 
-from django.urls import URLPattern
+from django.urls import path
+
+from erp.catalogue import views
 
 app_name = "catalogue"
-urlpatterns: list[URLPattern] = []
+urlpatterns = [
+    path("", views.listing, name="list"),
+    path("price-lists/new", views.new_list, name="new_list"),
+    path("price-lists/<str:reference>", views.price_list, name="price_list"),
+]

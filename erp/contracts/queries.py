@@ -4,6 +4,7 @@ from datetime import datetime
 
 from django.db.models import QuerySet, Sum
 
+from erp.base.tenancy import AnyUser
 from erp.contracts.models import Contract
 from erp.contracts.states import State
 from erp.customers.models import Organisation
@@ -20,3 +21,11 @@ def committed_minor(buyer: Organisation, currency: str) -> int:
         organisation=buyer, currency=currency, state__in=[State.ACTIVE, State.SUSPENDED]
     )
     return int(running.aggregate(total=Sum("order__monthly_minor"))["total"] or 0)
+
+
+def listed(user: AnyUser, *, state: str = "") -> QuerySet[Contract]:
+    """Return the contracts that the user sees, newest first, of one state if one is named."""
+    found = Contract.objects.visible_to(user).select_related("organisation", "seller", "order")
+    if state in State.values:
+        found = found.filter(state=state)
+    return found.order_by("-pk")

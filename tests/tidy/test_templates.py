@@ -9,7 +9,6 @@ TEMPLATES = Path(__file__).resolve().parents[2] / "templates"
 FORBIDDEN = {
     r"\.objects\b": "queries",
     r"\.filter\b(?!\s*\|)": "queries",
-    r"\.all\b": "queries",
     r"\.count\b": "queries",
     r"\|safe\b": "shows markup of others",
     r"\{%\s*autoescape off": "shows markup of others",

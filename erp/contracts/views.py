@@ -1,0 +1,158 @@
+"""Pages of services: what an organisation has under contract."""
+
+import csv
+from collections.abc import Iterator
+
+from django.contrib import messages
+from django.contrib.auth.decorators import login_required
+from django.http import HttpResponse, StreamingHttpResponse
+from django.shortcuts import redirect, render
+from django.views.decorators.http import require_GET, require_http_methods, require_POST
+
+from erp.base.doors import UserRequest, now
+from erp.base.errors import DomainError
+from erp.base.journal import history
+from erp.contracts import services
+from erp.contracts.access import contract_for
+from erp.contracts.forms import EndForm, ReasonForm
+from erp.contracts.models import Contract
+from erp.contracts.queries import listed
+from erp.contracts.states import ARROWS, State
+from erp.customers.access import rights_of
+from erp.customers.states import Right
+from erp.orders.parameters import BadParameters
+from erp.orders.schema_form import schema_form
+from erp.ports import product_source
+
+PAGE = 50
+EVENTS = 50
+
+
+@login_required
+@require_GET
+def listing(request: UserRequest) -> HttpResponse:
+    """Show services with state and price, newest first."""
+    state, before = request.GET.get("state", ""), request.GET.get("before", "")
+    found = listed(request.user, state=state)
+    if before.isdigit():
+        found = found.filter(pk__lt=int(before))
+    rows = list(found[: PAGE + 1])
+    next_url = f"?state={state}&before={rows[PAGE - 1].pk}" if len(rows) > PAGE else ""
+    facts = {"contracts": rows[:PAGE], "state": state, "states": State.values, "next_url": next_url}
+    return render(request, "contracts/list.html", facts)
+
+
+@login_required
+@require_GET
+def export(request: UserRequest) -> StreamingHttpResponse:
+    """Stream the list as CSV, as it is filtered."""
+    found = listed(request.user, state=request.GET.get("state", ""))
+    answer = StreamingHttpResponse(_csv(found), content_type="text/csv; charset=utf-8")
+    answer.headers["Content-Disposition"] = 'attachment; filename="services.csv"'
+    return answer
+
+
+class _Line:
+    """What csv.writer writes to: gives the line back."""
+
+    def write(self, line: str) -> str:
+        """Return the line."""
+        return line
+
+
+def _csv(contracts: Iterator[Contract] | object) -> Iterator[str]:
+    writer = csv.writer(_Line())
+    yield writer.writerow(["reference", "name", "customer", "seller", "state", "since"])
+    for one in contracts.iterator(chunk_size=500):  # type: ignore[union-attr]
+        names = [_harmless(text) for text in (one.name, one.organisation.name, one.seller.name)]
+        yield writer.writerow([one.reference, *names, one.state, one.state_since.isoformat()])
+
+
+def _harmless(text: str) -> str:
+    """Keep a spreadsheet from running a text as a formula."""
+    return "'" + text if text[:1] in "=+-@\t\r" else text
+
+
+@login_required
+@require_GET
+def detail(request: UserRequest, reference: str) -> HttpResponse:
+    """Show one service; what runs, usage and invoices come from their own packages."""
+    contract = contract_for(request.user, reference, right=Right.SEE)
+    rights = rights_of(request.user, contract.organisation)
+    arrows = ARROWS[contract.state] if Right.MANAGE_SERVICES in rights else frozenset()
+    facts = {
+        "contract": contract,
+        "lines": contract.lines.select_related("plan__offer").prefetch_related("prices"),
+        "events": history(contract).order_by("-position")[:EVENTS],
+        "may_stop": State.SUSPENDED in arrows,
+        "may_start": contract.state == State.SUSPENDED and bool(arrows),
+        "may_end": State.ENDED in arrows,
+        "may_change": bool(arrows),
+        "may_see_invoices": Right.SEE_INVOICES in rights,
+        "crumbs": [("Services", "/services/")],
+    }
+    return render(request, "contracts/detail.html", facts)
+
+
+@login_required
+@require_POST
+def stop(request: UserRequest, reference: str) -> HttpResponse:
+    """Stop a service without ending the agreement."""
+    contract = contract_for(request.user, reference, right=Right.MANAGE_SERVICES)
+    why = _why(request) or "stopped by the customer"
+    services.suspend(contract, at=now(), by=request.user.get_username(), why=why)
+    return redirect("services:detail", reference)
+
+
+@login_required
+@require_POST
+def start(request: UserRequest, reference: str) -> HttpResponse:
+    """Start a stopped service."""
+    contract = contract_for(request.user, reference, right=Right.MANAGE_SERVICES)
+    services.resume(contract, at=now(), by=request.user.get_username(), why=_why(request))
+    return redirect("services:detail", reference)
+
+
+@login_required
+@require_POST
+def end(request: UserRequest, reference: str) -> HttpResponse:
+    """End the agreement; the name typed again says that this is meant."""
+    contract = contract_for(request.user, reference, right=Right.MANAGE_SERVICES)
+    form = EndForm(contract, request.POST)
+    if form.is_valid():
+        by = request.user.get_username()
+        services.end(contract, at=now(), by=by, why="ended by the customer")
+        messages.success(request, f"{contract.name} has ended.")
+    else:
+        messages.error(request, f"Type {contract.name} to end the service.")
+    return redirect("services:detail", reference)
+
+
+@login_required
+@require_http_methods(["GET", "POST"])
+def parameters(request: UserRequest, reference: str, position: int) -> HttpResponse:
+    """Change what the software is told."""
+    contract = contract_for(request.user, reference, right=Right.MANAGE_SERVICES)
+    line = contract.lines.get(position=position)
+    schema = product_source().schema(line.product, line.software_type)
+    initial = {f"p_{name}": value for name, value in line.parameters.items()}
+    form = schema_form(schema)(request.POST or None, initial=initial)
+    if request.method == "POST" and form.is_valid():
+        given = form.parameters()  # type: ignore[attr-defined]
+        try:
+            services.change_parameters(line, given, at=now(), by=request.user.get_username())
+        except BadParameters as refusal:
+            form.refuse(refusal.facts["errors"])  # type: ignore[attr-defined]
+        except DomainError as refusal:
+            form.add_error(None, str(refusal))
+        else:
+            messages.success(request, "Changed: the service follows within seconds.")
+            return redirect("services:detail", reference)
+    crumbs = [("Services", "/services/"), (contract.name, f"/services/{reference}")]
+    facts = {"form": form, "contract": contract, "line": line, "crumbs": crumbs}
+    return render(request, "contracts/parameters.html", facts, status=422 if form.errors else 200)
+
+
+def _why(request: UserRequest) -> str:
+    form = ReasonForm(request.POST)
+    return str(form.cleaned_data["why"]) if form.is_valid() else ""
