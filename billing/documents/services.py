@@ -1,0 +1,112 @@
+"""Freeze a snapshot, render it once, keep the bytes."""
+
+import json
+from collections.abc import Mapping
+from dataclasses import asdict, is_dataclass
+from datetime import datetime, timedelta
+from hashlib import sha256
+from typing import Any
+
+from django.db import transaction
+
+from billing.documents.models import Document
+from billing.documents.states import State
+from erp.base.errors import DomainError
+from erp.base.lifecycle import move
+from erp.customers.models import Organisation
+
+NEEDS_PANGO = "needs libpango: apt-get install libpango-1.0-0 libpangoft2-1.0-0"
+# After a failure the sweep waits longer each time, at most an hour.
+MOST_PATIENCE = timedelta(hours=1)
+
+
+class SnapshotChanged(DomainError):
+    """The frozen snapshot does not match its hash: nothing is rendered from it."""
+
+    code = "snapshot_changed"
+    status = 500
+
+
+def hash_of(snapshot: Mapping[str, Any]) -> str:
+    """Return the SHA-256 of the snapshot, written with sorted keys."""
+    written = json.dumps(snapshot, sort_keys=True, separators=(",", ":"), ensure_ascii=False)
+    return sha256(written.encode()).hexdigest()
+
+
+def freeze(
+    owner: Organisation, *, title: str, snapshot: Mapping[str, Any], at: datetime
+) -> Document:
+    """Keep everything that the document will say; its rendering is due at once."""
+    return Document.objects.create(
+        organisation=owner,
+        title=title,
+        snapshot=dict(snapshot),
+        snapshot_sha256=hash_of(snapshot),
+        state=State.WAITING,
+        state_since=at,
+        next_attempt_at=at,
+    )
+
+
+def render(document: Document, *, at: datetime, by: str) -> None:
+    """Render what is not stored yet and keep the bytes; a stored document is left alone.
+
+    Rendering takes long and holds no lock; when two workers render the same, the second to finish
+    finds it stored and drops its bytes.
+
+    Raises:
+        SnapshotChanged: the snapshot is not what was frozen.
+    """
+    if document.state == State.STORED:
+        return
+    if hash_of(document.snapshot) != document.snapshot_sha256:
+        raise SnapshotChanged
+    try:
+        made = _rendered(document.snapshot)
+    except (OSError, ImportError) as error:
+        _put_off(document, State.BLOCKED, f"{NEEDS_PANGO} ({error})", at=at, by=by)
+        return
+    except Exception as error:  # the reason goes to the page; the sweep tries again later
+        _put_off(document, State.FAILED, f"{type(error).__name__}: {error}", at=at, by=by)
+        return
+    _store(document, made, at=at, by=by)
+
+
+def _rendered(snapshot: Mapping[str, Any]) -> Any:
+    # Imported here: the libraries of pango may be missing, and only rendering needs them.
+    from billing.documents import render as render_bytes
+    from billing.documents.snapshot import from_json
+
+    return render_bytes(from_json(snapshot))
+
+
+@transaction.atomic
+def _store(document: Document, made: Any, *, at: datetime, by: str) -> None:
+    row = Document.objects.select_for_update().get(pk=document.pk)
+    if row.state == State.STORED:
+        return
+    findings = [asdict(one) if is_dataclass(one) else one for one in made.findings]
+    also = {
+        "pdf": made.pdf,
+        "xml": made.xml,
+        "pdf_sha256": made.pdf_sha256,
+        "xml_sha256": made.xml_sha256,
+        "findings": findings,
+        "rendered_at": at,
+        "attempts": row.attempts + 1,
+    }
+    move(row, State.STORED, at=at, by=by, also=also)
+
+
+@transaction.atomic
+def _put_off(document: Document, to: State, why: str, *, at: datetime, by: str) -> None:
+    row = Document.objects.select_for_update().get(pk=document.pk)
+    if row.state == State.STORED:
+        return
+    attempts = row.attempts + 1
+    patience = min(timedelta(seconds=30) * 2 ** min(attempts, 10), MOST_PATIENCE)
+    also = {"attempts": attempts, "next_attempt_at": at + patience}
+    if row.state == to:
+        Document.objects.filter(pk=row.pk).update(state_reason=why[:1000], **also)
+    else:
+        move(row, to, at=at, by=by, why=why[:1000], also=also)

@@ -1,0 +1,212 @@
+"""Draft, issue and discard invoices."""
+
+from datetime import date, datetime, timedelta
+from zoneinfo import ZoneInfo
+
+from django.db import IntegrityError, transaction
+
+from billing.documents import services as documents
+from billing.invoicing import numbering
+from billing.invoicing.freeze import snapshot_of
+from billing.invoicing.models import Invoice, InvoiceLine
+from billing.invoicing.states import Kind, State
+from billing.invoicing.tax import Decision, Party, decide
+from billing.invoicing.totals import Totals, totals
+from billing.ledger import chart
+from billing.ledger import services as ledger
+from billing.ledger.models import Journal
+from billing.rating import services as rating
+from billing.rating.models import RatedLine, RatingRun
+from erp.base.errors import DomainError
+from erp.base.journal import record
+from erp.base.lifecycle import move
+from erp.base.nudges import announce
+from erp.customers.models import Organisation
+
+PREFIX = "F"
+
+
+class PeriodTaken(DomainError):
+    """Another invoice of this contract covers a part of this period."""
+
+    code = "period_taken"
+
+
+class DraftOutdated(DomainError):
+    """The tax of this draft is not what it would be today: discard it and run again."""
+
+    code = "draft_outdated"
+
+
+class NothingOwed(DomainError):
+    """The total is below zero: that is a credit note, not an invoice."""
+
+    code = "nothing_owed"
+
+
+@transaction.atomic
+def draft(run: RatingRun, *, at: datetime, by: str) -> Invoice:
+    """Make the draft of a rating run; the same run has one invoice that is not discarded.
+
+    Raises:
+        PeriodTaken: another invoice of the contract covers a part of the period.
+        NothingOwed: the lines sum to less than zero.
+    """
+    known = Invoice.objects.filter(rating_run=run).exclude(state=State.DISCARDED).first()
+    if known:
+        return known
+    lines = list(run.lines.select_related("corrects__billed"))
+    contract = run.contract
+    decision = tax_of(contract.seller, contract.organisation, date_of(contract.seller, at))
+    sums = totals((line.minor for line in lines), decision)
+    if sums.total_minor < 0:
+        raise NothingOwed
+    try:
+        with transaction.atomic():
+            invoice = _create(run, sums, at)
+    except IntegrityError as error:
+        raise PeriodTaken(f"{contract} has an invoice for a part of {run.period}.") from error
+    InvoiceLine.objects.bulk_create(_line(invoice, line, decision) for line in lines)
+    record(invoice, State.DRAFT, at=at, by=by, why=f"rating run {run.reference}")
+    return invoice
+
+
+def tax_of(seller: Organisation, buyer: Organisation, on: date) -> Decision:
+    """Return the tax between two organisations on a day."""
+    return decide(
+        seller=Party(seller.country, seller.vat_number),
+        buyer=Party(buyer.country, buyer.vat_number),
+        on=on,
+    )
+
+
+def date_of(issuer: Organisation, at: datetime) -> date:
+    """Return the issuer's calendar day."""
+    return at.astimezone(ZoneInfo(issuer.time_zone)).date()
+
+
+def _create(run: RatingRun, sums: Totals, at: datetime) -> Invoice:
+    contract = run.contract
+    return Invoice.objects.create(
+        organisation_id=contract.organisation_id,
+        issuer_id=contract.seller_id,
+        contract=contract,
+        rating_run=run,
+        kind=Kind.INVOICE,
+        period_start_at=run.starts_at,
+        period_end_at=run.ends_at,
+        currency=contract.currency,
+        net_minor=sums.net_minor,
+        tax_minor=sums.tax_minor,
+        total_minor=sums.total_minor,
+        taxes=sums.taxes,
+        created_at=at,
+        state=State.DRAFT,
+        state_since=at,
+    )
+
+
+def _line(invoice: Invoice, rated: RatedLine, decision: Decision) -> InvoiceLine:
+    corrected = rated.corrects.billed.invoice_number if rated.corrects else ""
+    return InvoiceLine(
+        organisation_id=invoice.organisation_id,
+        invoice=invoice,
+        position=rated.position,
+        rated_line=rated,
+        description=rated.description,
+        quantity=rated.quantity,
+        unit=rated.unit,
+        unit_price=rated.unit_price,
+        net_minor=rated.minor,
+        tax_category=decision.category,
+        tax_rate=decision.rate,
+        starts_at=rated.starts_at,
+        ends_at=rated.ends_at,
+        corrects_number=corrected,
+    )
+
+
+@transaction.atomic
+def discard(invoice: Invoice, *, at: datetime, by: str, why: str) -> None:
+    """Throw a draft away: it never had a number, so it leaves no hole."""
+    move(invoice, State.DISCARDED, at=at, by=by, why=why)
+
+
+@transaction.atomic
+def issue(invoice: Invoice, *, at: datetime, by: str) -> Invoice:
+    """Make a draft a legal document: number, frozen snapshot, entry and state, all or nothing.
+
+    Issuing it again, or at once from two places, changes nothing more and returns the same
+    invoice. The PDF is rendered after the commit.
+
+    Raises:
+        IllegalMove: it was discarded.
+        DraftOutdated: the tax decision changed since the draft was made.
+        DateBeforeLast: the series has a later date already.
+    """
+    row = (
+        Invoice.objects.select_for_update(of=("self",))
+        .select_related("organisation", "issuer", "contract", "rating_run")
+        .get(pk=invoice.pk)
+    )
+    if row.number:
+        return row
+    on = date_of(row.issuer, at)
+    _check_tax(row, on)
+    number = numbering.take(row.issuer, prefix=PREFIX, on=on)
+    _freeze(row, number, at=at, on=on, by=by)
+    if row.total_minor:
+        ledger.post(row.issuer, _fact(row), at=at)
+    rating.mark_billed(row.rating_run, invoice_number=row.number)
+    if not row.total_minor:
+        move(row, State.PAID, at=at, by=by, why="nothing to pay")
+    assert row.document_id is not None, "it was frozen just now"
+    announce("invoice.issued", document=row.document_id, invoice=row.pk)
+    return row
+
+
+def _check_tax(invoice: Invoice, on: date) -> None:
+    decision = tax_of(invoice.issuer, invoice.organisation, on)
+    if totals([invoice.net_minor], decision).tax_minor != invoice.tax_minor or any(
+        one["category"] != decision.category for one in invoice.taxes
+    ):
+        raise DraftOutdated(f"{decision.rule} Discard the draft and run again.")
+
+
+def _freeze(
+    invoice: Invoice, number: numbering.Number, *, at: datetime, on: date, by: str
+) -> None:
+    """Write number, dates and document together with the state, in one guarded statement."""
+    invoice.number, invoice.issued_on = str(number), on
+    invoice.due_on = on + timedelta(days=invoice.organisation.payment_days)
+    frozen = documents.freeze(
+        invoice.organisation, title=invoice.number, snapshot=snapshot_of(invoice), at=at
+    )
+    also = {
+        "number": invoice.number,
+        "prefix": number.prefix,
+        "year": number.year,
+        "sequence": number.sequence,
+        "issued_at": at,
+        "issued_on": on,
+        "due_on": invoice.due_on,
+        "document_id": frozen.pk,
+    }
+    move(invoice, State.ISSUED, at=at, by=by, also=also)
+
+
+def _fact(invoice: Invoice) -> ledger.Fact:
+    amounts = {
+        chart.receivable(invoice.organisation.reference): invoice.total_minor,
+        chart.REVENUE: -invoice.net_minor,
+    }
+    for one in invoice.taxes:
+        account = chart.vat_collected(invoice.issuer.country, one["rate"])
+        amounts[account] = amounts.get(account, 0) - one["tax_minor"]
+    return ledger.Fact(
+        key=f"invoice:{invoice.reference}",
+        journal=Journal.SALES,
+        currency=invoice.currency,
+        description=f"Invoice {invoice.number} to {invoice.organisation.name}"[:200],
+        amounts=amounts,
+    )
