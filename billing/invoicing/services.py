@@ -173,9 +173,7 @@ def _check_tax(invoice: Invoice, on: date) -> None:
         raise DraftOutdated(f"{decision.rule} Discard the draft and run again.")
 
 
-def _freeze(
-    invoice: Invoice, number: numbering.Number, *, at: datetime, on: date, by: str
-) -> None:
+def _freeze(invoice: Invoice, number: numbering.Number, *, at: datetime, on: date, by: str) -> None:
     """Write number, dates and document together with the state, in one guarded statement."""
     invoice.number, invoice.issued_on = str(number), on
     invoice.due_on = on + timedelta(days=invoice.organisation.payment_days)

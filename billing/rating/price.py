@@ -83,9 +83,7 @@ def _setup(service: Service, tariff: Tariff, currency: str) -> list[Charge]:
     ]
 
 
-def _recurring(
-    service: Service, tariff: Tariff, window: Period, currency: str
-) -> Iterator[Charge]:
+def _recurring(service: Service, tariff: Tariff, window: Period, currency: str) -> Iterator[Charge]:
     """Return one line per calendar month: the part of it in which the service existed."""
     for month, part in months_of(window):
         existed = seconds_in(service.converged, part)

@@ -7,8 +7,8 @@ from decimal import Decimal
 from django.db.models import Q
 
 from erp.base.errors import DomainError
-from erp.catalogue.models import Plan, Price, PriceKind, PriceList
 from erp.base.money import charge
+from erp.catalogue.models import Plan, Price, PriceKind, PriceList
 from erp.customers.models import Organisation
 
 

@@ -110,4 +110,3 @@ def set_price(
         },
     )
     return price
-

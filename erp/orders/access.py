@@ -15,9 +15,7 @@ def order_for(user: AnyUser, reference: str, *, right: Right) -> Order:
         Http404: the user may not even know that it exists.
         PermissionDenied: the user may see it but not do this.
     """
-    visible = Order.objects.visible_to(user).select_related(
-        "organisation", "seller", "plan__offer"
-    )
+    visible = Order.objects.visible_to(user).select_related("organisation", "seller", "plan__offer")
     order = get_object_or_404(visible, reference=reference)
     require(user, order.seller if right == Right.DECIDE_ORDERS else order.organisation, right)
     return order

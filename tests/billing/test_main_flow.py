@@ -36,9 +36,7 @@ def a_billed_month(usage: FakeUsage) -> ContractLine:
 
 
 def run(until: str = "2026-12-01") -> None:
-    open_run(
-        a_provider(), Period(NOVEMBER.start, at(until)), cut_off=OPENED, at=OPENED, by="anna"
-    )
+    open_run(a_provider(), Period(NOVEMBER.start, at(until)), cut_off=OPENED, at=OPENED, by="anna")
 
 
 def the_draft(usage: FakeUsage) -> Invoice:

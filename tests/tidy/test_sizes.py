@@ -59,5 +59,7 @@ def test_every_model_is_listed_in_its_apps_models() -> None:
                 continue
             module = ".".join(path.relative_to(ROOT).with_suffix("").parts)
             classes = [n for n in ast.parse(path.read_text()).body if isinstance(n, ast.ClassDef)]
-            if any("models.Model" in ast.unparse(c) or "Stateful" in ast.unparse(c) for c in classes):
+            if any(
+                "models.Model" in ast.unparse(c) or "Stateful" in ast.unparse(c) for c in classes
+            ):
                 assert f"from {module} import" in listed, module

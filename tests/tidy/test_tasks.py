@@ -24,6 +24,8 @@ def test_every_task_has_a_test_that_runs_it_twice() -> None:
     assert our_tasks() == set(RUN_TWICE)
 
 
-@pytest.mark.parametrize("task", sorted(set(TIMETABLE) | {t for ts in HURRIES.values() for t in ts}))
+@pytest.mark.parametrize(
+    "task", sorted(set(TIMETABLE) | {t for ts in HURRIES.values() for t in ts})
+)
 def test_what_is_sent_exists(task: str) -> None:
     assert task in our_tasks()

@@ -1,0 +1,333 @@
+"""Real OpenSSH hosts on this machine: namespaces, an overlay over `/`, a veth to a bridge.
+
+    with Fleet(2) as fleet:
+        host = fleet.hosts[0]
+        host.cut()
+
+Only addresses of the fleet's own bridge are ever contacted.
+"""
+
+import contextlib
+import crypt
+import os
+import secrets
+import shutil
+import socket
+import subprocess
+import sys
+import tempfile
+import time
+from dataclasses import dataclass, field
+from pathlib import Path
+from types import TracebackType
+from typing import Self
+
+INIT = Path(__file__).with_name("host_init.py")
+CGROUPS = [Path("/sys/fs/cgroup") / name for name in ("cpuacct", "memory", "pids", "freezer")]
+PREFIX = "tnfl"
+DISK = "512m"
+READY_SECONDS = 20
+NEEDED = ("/usr/sbin/sshd", "/usr/bin/unshare", "/usr/bin/nsenter")
+
+_SSHD = """\
+Port 22
+HostKey /etc/ssh/fleet_host_key
+PermitRootLogin yes
+PasswordAuthentication yes
+KbdInteractiveAuthentication no
+UsePAM no
+UseDNS no
+PidFile none
+MaxStartups 100
+SetEnv PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin{wheels}
+"""
+
+
+def missing() -> str:
+    """Return why there can be no fleet here, or nothing."""
+    if os.geteuid() != 0:
+        return "not root"
+    lacking = [path for path in NEEDED if not Path(path).exists()]
+    if lacking or not shutil.which("ip"):
+        return f"missing: {', '.join(lacking) or 'iproute2'}"
+    tried = subprocess.run(
+        ["unshare", "--net", "--mount", "--pid", "--fork", "true"], capture_output=True, check=False
+    )
+    return "" if tried.returncode == 0 else "namespaces are not allowed here"
+
+
+def _ip(*arguments: str, check: bool = True) -> None:
+    subprocess.run(["ip", *arguments], check=check, capture_output=not check)
+
+
+@dataclass
+class Host:
+    """One machine."""
+
+    name: str
+    base: Path
+    address: str
+    gateway: str
+    link: str
+    bridge: str
+    groups: list[Path]
+    wheels: Path | None = None
+    port: int = 22
+    process: subprocess.Popen[bytes] | None = None
+    password: str = field(default_factory=lambda: secrets.token_urlsafe(12))
+
+    # Power.
+
+    def power_on(self) -> None:
+        """Start the host and wait until its SSH server greets."""
+        disk = self.base / "disk"
+        if not disk.is_mount():
+            disk.mkdir(parents=True, exist_ok=True)
+            subprocess.run(
+                ["mount", "-t", "tmpfs", "-o", f"size={DISK}", "tmpfs", str(disk)], check=True
+            )
+        self._prepare(disk / "upper")
+        join = " && ".join(f"echo $$ > {group}/cgroup.procs" for group in self.groups) or "true"
+        command = (
+            f"{join} && exec unshare --net --mount --pid --uts --ipc --cgroup --fork --kill-child "
+            f"/usr/bin/python3 {INIT} {self.base} {self.name}"
+        )
+        log = (self.base / "console.log").open("ab")
+        self.process = subprocess.Popen(
+            ["sh", "-c", command], stdin=subprocess.DEVNULL, stdout=log, stderr=log
+        )
+        self._plug()
+        self.await_ssh()
+
+    def _prepare(self, upper: Path) -> None:
+        """Write what the host's /etc has of its own."""
+        ssh = upper / "etc" / "ssh"
+        if ssh.exists():
+            return
+        ssh.mkdir(parents=True)
+        wheels = ""
+        if self.wheels:
+            wheels = f" PIP_NO_INDEX=1 PIP_FIND_LINKS={self.wheels}"
+        (ssh / "fleet_sshd_config").write_text(_SSHD.format(wheels=wheels))
+        self._make_key(ssh / "fleet_host_key")
+        for path in (upper / "etc", ssh):
+            path.chmod(0o755)
+        hashed = crypt.crypt(self.password, crypt.METHOD_SHA512)
+        lines = Path("/etc/shadow").read_text().splitlines()
+        shadow = upper / "etc" / "shadow"
+        shadow.write_text(
+            "".join(
+                f"root:{hashed}:19000:0:99999:7:::\n" if line.startswith("root:") else line + "\n"
+                for line in lines
+            )
+        )
+        shadow.chmod(0o600)
+
+    def _make_key(self, path: Path) -> None:
+        for one in (path, path.with_suffix(".pub")):
+            one.unlink(missing_ok=True)
+        subprocess.run(
+            ["ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-C", "", "-f", str(path)], check=True
+        )
+
+    @property
+    def pid(self) -> int:
+        """Return the process that is the host's first, seen from outside."""
+        assert self.process is not None
+        until = time.monotonic() + READY_SECONDS
+        children = Path(f"/proc/{self.process.pid}/task/{self.process.pid}/children")
+        while time.monotonic() < until:
+            found = children.read_text().split()
+            if found:
+                return int(found[0])
+            time.sleep(0.01)
+        raise TimeoutError(self.console())
+
+    def _plug(self) -> None:
+        pid = str(self.pid)
+        _ip("link", "add", self.link, "type", "veth", "peer", "name", "eth0", "netns", pid)
+        _ip("link", "set", self.link, "master", self.bridge, "up")
+        inside = ["nsenter", "--net", "--target", pid, "ip"]
+        for arguments in (
+            ["addr", "add", f"{self.address}/24", "dev", "eth0"],
+            ["link", "set", "eth0", "up"],
+            ["link", "set", "lo", "up"],
+        ):
+            subprocess.run([*inside, *arguments], check=True)
+
+    def power_cut(self) -> None:
+        """Kill everything that runs on the host at once; its disk stays."""
+        if self.process is None:
+            return
+        with contextlib.suppress(ProcessLookupError):
+            os.kill(self.pid, 9)
+        self.process.kill()
+        self.process.wait(10)
+        self.process = None
+        _ip("link", "del", self.link, check=False)
+
+    def await_ssh(self) -> None:
+        """Wait until the SSH server greets."""
+        until = time.monotonic() + READY_SECONDS
+        while not self.greets():
+            if time.monotonic() > until:
+                raise TimeoutError(self.console())
+            time.sleep(0.05)
+
+    def greets(self, seconds: float = 1.0) -> bool:
+        """Return whether the SSH server greets."""
+        try:
+            with socket.create_connection((self.address, self.port), timeout=seconds) as client:
+                return client.recv(4) == b"SSH-"
+        except OSError:
+            return False
+
+    def console(self) -> str:
+        """Return what the host's first process printed."""
+        return (self.base / "console.log").read_text(errors="replace")[-3000:]
+
+    # Inside.
+
+    def run(self, command: str, *, check: bool = True) -> str:
+        """Run a shell command on the host as root; return what it prints."""
+        done = subprocess.run(
+            [
+                "nsenter",
+                "--target",
+                str(self.pid),
+                "--all",
+                "--root",
+                "--wd=/",
+                "sh",
+                "-c",
+                command,
+            ],
+            capture_output=True,
+            text=True,
+            timeout=60,
+            check=False,
+        )
+        if check and done.returncode:
+            raise AssertionError(f"{command}: {done.returncode}: {done.stdout}{done.stderr}")
+        return done.stdout
+
+    def run_on_disk(self, command: str) -> None:
+        """Run a shell command on the disk of a host that is off."""
+        subprocess.run(["sh", "-c", command], cwd=self.base / "disk", check=True)
+
+    @property
+    def host_key_line(self) -> str:
+        """Return the host's public key as it is pinned."""
+        path = self.base / "disk" / "upper" / "etc" / "ssh" / "fleet_host_key.pub"
+        return " ".join(path.read_text().split()[:2])
+
+    def replace_host_key(self) -> None:
+        """Give the host another key, as a machine that was installed anew has."""
+        self.run(
+            "rm -f /etc/ssh/fleet_host_key* && "
+            "ssh-keygen -q -t ed25519 -N '' -C '' -f /etc/ssh/fleet_host_key"
+        )
+        os.kill(self.pid, 1)
+        self.await_ssh()
+
+    # Faults.
+
+    def cut(self) -> None:
+        """Pull the network cable."""
+        _ip("link", "set", self.link, "down")
+
+    def heal(self) -> None:
+        """Put the network cable back."""
+        _ip("link", "set", self.link, "up")
+        self.await_ssh()
+
+    def remove(self) -> None:
+        """Take the host down and leave nothing behind."""
+        self.power_cut()
+        subprocess.run(["umount", "-l", str(self.base / "disk")], check=False, capture_output=True)
+        for group in self.groups:
+            for inner in sorted(group.rglob("*"), reverse=True):
+                if inner.is_dir():
+                    _remove_group(inner)
+            _remove_group(group)
+
+
+def _remove_group(path: Path) -> None:
+    until = time.monotonic() + 5
+    while path.exists():
+        try:
+            path.rmdir()
+        except OSError:
+            if time.monotonic() > until:
+                return
+            time.sleep(0.02)
+
+
+class Fleet:
+    """Some hosts on one bridge."""
+
+    def __init__(self, count: int, *, wheels: Path | None = None) -> None:
+        self.count = count
+        self.wheels = wheels
+        self.hosts: list[Host] = []
+        # /24 networks of a range that nobody routes: one per fleet on this machine.
+        self.number = next(n for n in range(1, 255) if not _exists(f"{PREFIX}{n}"))
+        self.bridge = f"{PREFIX}{self.number}"
+        self.base = Path(tempfile.mkdtemp(prefix=f"{PREFIX}-"))
+
+    def __enter__(self) -> Self:
+        try:
+            _ip("link", "add", self.bridge, "type", "bridge")
+            _ip("addr", "add", f"10.213.{self.number}.1/24", "dev", self.bridge)
+            _ip("link", "set", self.bridge, "up")
+            for number in range(self.count):
+                self.hosts.append(self._host(number))
+                self.hosts[-1].power_on()
+        except BaseException:
+            self.close()
+            raise
+        return self
+
+    def _host(self, number: int) -> Host:
+        name = f"host{number}"
+        groups = [path / f"{self.bridge}-{name}" for path in CGROUPS if path.is_dir()]
+        for group in groups:
+            group.mkdir(exist_ok=True)
+        base = self.base / name
+        base.mkdir()
+        return Host(
+            name=name,
+            base=base,
+            address=f"10.213.{self.number}.{10 + number}",
+            gateway=f"10.213.{self.number}.1",
+            link=f"{self.bridge}h{number}",
+            bridge=self.bridge,
+            groups=groups,
+            wheels=self.wheels,
+        )
+
+    def close(self) -> None:
+        """Take everything down."""
+        for host in self.hosts:
+            host.remove()
+        _ip("link", "del", self.bridge, check=False)
+        shutil.rmtree(self.base, ignore_errors=True)
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self.close()
+
+
+def _exists(link: str) -> bool:
+    return Path("/sys/class/net", link).exists()
+
+
+if __name__ == "__main__":
+    with Fleet(int(sys.argv[1])) as fleet:
+        for one in fleet.hosts:
+            sys.stdout.write(f"{one.name} root@{one.address} {one.password}\n")
+        sys.stdin.read()

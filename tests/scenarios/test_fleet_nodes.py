@@ -1,0 +1,285 @@
+"""Nodes on real OpenSSH hosts: enrolment, convergence, and what happens to machines."""
+
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator
+from datetime import timedelta
+from pathlib import Path
+from urllib.request import urlopen
+
+import pytest
+from django.db import connection
+
+from erp.base.doors import now
+from erp.tickets.models import Ticket
+from orchestration.convergence import connections, enrolment, services
+from orchestration.convergence.lease import LENGTH
+from orchestration.convergence.ssh import new_key
+from orchestration.convergence.tasks import converge_node
+from orchestration.instances.models import Instance
+from orchestration.instances.services import connection_of
+from orchestration.metering.models import Sample
+from orchestration.nodes.models import ComputeNode, NodeLease
+from orchestration.nodes.services import try_again
+from tests.fleet.fixtures import fleet  # noqa: F401  (a fixture)
+from tests.fleet.fleet import Fleet, Host
+from tests.scenarios.world import (
+    a_service,
+    assert_the_laws_hold,
+    converged,
+    enrolled,
+    registered,
+)
+
+pytestmark = [pytest.mark.fleet, pytest.mark.django_db(transaction=True)]
+
+
+@pytest.fixture
+def host(fleet: Fleet) -> Iterator[Host]:  # noqa: F811
+    """A host as it came from the factory; connections to it are closed afterwards."""
+    one = fleet.hosts[0]
+    yield one
+    for _, link, _ in list(connections._open.values()):
+        link.close()
+    connections._open.clear()
+    one.power_cut()
+    one.run_on_disk("rm -rf upper work own && mkdir upper work")
+    one.power_on()
+
+
+def wait_for(look: Callable[[], bool], *, seconds: float = 40) -> None:
+    until = time.monotonic() + seconds
+    while not look():
+        assert time.monotonic() < until, "it did not happen in time"
+        time.sleep(0.1)
+
+
+def page(instance: Instance) -> str:
+    instance.refresh_from_db()
+    with urlopen(connection_of(instance)["url"], timeout=5) as answer:
+        return str(answer.read().decode())
+
+
+def test_a_machine_is_enrolled_by_password_and_then_by_its_own_key_only(host: Host) -> None:
+    node = enrolled(host)
+    assert (node.credential_sealed, node.credential_kind) == ("", "")
+    assert node.is_privileged
+    assert {step.state for step in node.steps.all()} == {"done"}
+    assert node.partitions.count() == 3
+    keys = host.run("cat /root/.ssh/authorized_keys")
+    assert keys.startswith('restrict,command="')
+    assert "agent.zip session" in keys
+    assert not enrolment.enrol(node.pk, clock=now)
+    assert_the_laws_hold()
+
+
+def test_a_one_time_key_is_taken_off_the_machine(host: Host) -> None:
+    private, public = new_key()
+    host.run(f"mkdir -m 700 -p /root/.ssh && echo '{public}' > /root/.ssh/authorized_keys")
+    node = registered(host, password="", private_key=private)
+    enrolment.enrol(node.pk, clock=now)
+    node.refresh_from_db()
+    assert node.state == "ready", [(s.name, s.message) for s in node.steps.all()]
+    assert public.split()[1] not in host.run("cat /root/.ssh/authorized_keys")
+
+
+def test_a_wrong_password_is_said_and_can_be_mended(host: Host) -> None:
+    node = registered(host, password="not-this")
+    enrolment.enrol(node.pk, clock=now)
+    failed = node.steps.get(state="failed")
+    assert failed.name == "Sign in"
+    assert "refuses user root with this password" in failed.message
+    try_again(node, at=now(), by="test", password=host.password)
+    enrolment.enrol(node.pk, clock=now)
+    node.refresh_from_db()
+    assert node.state == "ready"
+
+
+def test_an_unknown_host_key_is_shown_and_waits(host: Host) -> None:
+    node = registered(host, host_key="")
+    enrolment.enrol(node.pk, clock=now)
+    failed = node.steps.get(state="failed")
+    assert failed.name == "Check the host key"
+    assert "SHA256:" in failed.message
+    assert not host.run("ls /srv")
+
+
+def test_an_address_that_does_not_answer_is_said(host: Host) -> None:
+    host.cut()
+    node = registered(host, host_key="")
+    enrolment.enrol(node.pk, clock=now)
+    assert "does not answer" in node.steps.get(state="failed").message
+    host.heal()
+    try_again(node, at=now(), by="test")
+    enrolment.enrol(node.pk, clock=now)
+    assert node.steps.get(state="failed").name == "Check the host key"
+
+
+def test_a_service_runs_as_asked_and_goes_without_a_trace(host: Host) -> None:
+    node = enrolled(host)
+    instance = a_service("Bonjour")
+    node = converged(node)
+    assert "<h1>Bonjour</h1>" in page(instance)
+    assert (instance.state, instance.observed_generation) == ("started", 1)
+    assert node.applied_revision == node.desired_revision
+    assert [str(step) for step in node.passes.get().plan] == [
+        f"p0: install {instance.reference} and have it started"
+    ]
+    owner = host.run("stat -c %U:%a /srv/tenantry/partitions/p0").strip()
+    assert owner.endswith("-p0:750")
+    assert owner not in {"root:750"}
+    Instance.objects.filter(pk=instance.pk).update(requested_state="destroyed", generation=2)
+    converged(node)
+    instance.refresh_from_db()
+    assert (instance.state, instance.partition) == ("wiped", None)
+    assert not host.run("ls /srv/tenantry/partitions")
+    assert_the_laws_hold()
+
+
+def test_another_host_key_is_refused_and_told_once(host: Host) -> None:
+    node = enrolled(host)
+    connections.drop(node)
+    host.replace_host_key()
+    converged(node)
+    node.refresh_from_db()
+    assert node.state == "unreachable"
+    assert "another host key" in node.state_reason
+    converged(node)
+    incident = Ticket.objects.get()
+    assert (incident.kind, incident.state) == ("incident", "open")
+    assert_the_laws_hold()
+
+
+def test_a_cut_in_the_middle_of_a_pass_is_healed_by_a_later_one(
+    host: Host, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    node = enrolled(host)
+    instance = a_service()
+    monkeypatch.setattr("orchestration.convergence.ssh.ANSWER_SECONDS", 2.0)
+    real = services.intake.take
+
+    def cut_then_take(*args: object, **kwargs: object) -> None:
+        real(*args, **kwargs)  # type: ignore[arg-type]
+        monkeypatch.setattr(services.intake, "take", real)
+        host.cut()
+
+    monkeypatch.setattr(services.intake, "take", cut_then_take)
+    converged(node)
+    node.refresh_from_db()
+    assert node.failures == 1
+    converged(node)
+    node.refresh_from_db()
+    assert node.state == "unreachable"
+    assert Ticket.objects.get().state == "open"
+    host.heal()
+    converged(node)
+    node.refresh_from_db()
+    assert (node.state, node.failures) == ("ready", 0)
+    assert "<h1>Hello</h1>" in page(instance)
+    assert Ticket.objects.get().state == "closed"
+    assert_the_laws_hold()
+
+
+def test_a_worker_killed_in_the_middle_of_a_pass_is_succeeded(host: Host, tmp_path: Path) -> None:
+    node = enrolled(host)
+    connections.drop(node)
+    instance = a_service(directory=a_slow_release(tmp_path))
+    environment = os.environ | {
+        "DATABASE_URL": f"postgresql://{connection.settings_dict['USER']}@/"
+        f"{connection.settings_dict['NAME']}?host={connection.settings_dict['HOST']}",
+    }
+    command = "celery -A config worker -Q converge --pool solo --without-gossip --without-mingle"
+    worker = subprocess.Popen(
+        [sys.executable, "-m", *command.split()], env=environment, start_new_session=True
+    )
+    try:
+        converge_node.apply_async(kwargs={"node": node.pk}, queue="converge")
+
+        def is_building() -> bool:
+            instance.refresh_from_db()
+            return instance.state == "building"
+
+        wait_for(is_building)
+        assert NodeLease.objects.get(node=node).owner
+    finally:
+        os.killpg(worker.pid, signal.SIGKILL)
+        worker.wait(10)
+    assert not services.converge(node.pk, clock=now, why="too early: the lease stands")
+    later = now() + LENGTH
+    assert services.converge(node.pk, clock=lambda: later, why="the lease is over")
+    assert "<h1>Hello</h1>" in page(instance)
+    assert NodeLease.objects.get(node=node).owner == ""
+    assert_the_laws_hold()
+
+
+def a_slow_release(place: Path) -> Path:
+    """The static site, with a build that takes some seconds."""
+    from orchestration.releases.services import CATALOGUE
+
+    made = place / "slow"
+    made.mkdir()
+    for path in (CATALOGUE / "static-site").iterdir():
+        (made / path.name).write_bytes(path.read_bytes())
+    toml = (made / "software.toml").read_text().replace('"static-site"', '"slow-site"')
+    build = '[build]\ncommands = [["sleep", "4"]]\n\n[types.default]'
+    (made / "software.toml").write_text(toml.replace("[types.default]", build, 1))
+    return made
+
+
+def test_a_killed_service_comes_back_with_the_master_away(host: Host) -> None:
+    """And what was measured meanwhile arrives afterwards, once."""
+    node = enrolled(host)
+    instance = a_service()
+    node = converged(node)
+    connections.drop(node)
+    first = host.run("pgrep -f source/serve.py").split()
+    assert len(first) == 1
+    host.run(f"kill -9 {first[0]}")
+
+    def is_back() -> bool:
+        found = host.run("pgrep -f source/serve.py || true").split()
+        return len(found) == 1 and found != first
+
+    wait_for(is_back)
+    spool = "/srv/tenantry/state/spool.jsonl"
+    known = Sample.objects.count()
+    wait_for(lambda: int(host.run(f"wc -l < {spool} 2>/dev/null || echo 0")) >= known + 6)
+    converged(node)
+    stored = list(Sample.objects.order_by("sequence").values_list("sequence", flat=True))
+    assert stored == list(range(1, len(stored) + 1))
+    assert len(stored) >= known + 6
+    converged(node)
+    assert len(set(Sample.objects.values_list("epoch", "sequence"))) == Sample.objects.count()
+    assert "<h1>Hello</h1>" in page(instance)
+    assert_the_laws_hold()
+
+
+def test_a_killed_supervisor_never_runs_a_service_twice(host: Host) -> None:
+    node = enrolled(host)
+    instance = a_service()
+    converged(node)
+    orphan = host.run("pgrep -f source/serve.py").strip()
+    host.run("pkill -9 -f supervisor.supervisord")
+
+    def has_one_new() -> bool:
+        found = host.run("pgrep -f source/serve.py || true").split()
+        return len(found) == 1 and found[0] != orphan
+
+    wait_for(has_one_new)
+    assert "<h1>Hello</h1>" in page(instance)
+
+
+def test_a_rebooted_machine_runs_what_it_should_again(host: Host) -> None:
+    node = enrolled(host)
+    instance = a_service()
+    converged(node)
+    host.power_cut()
+    host.power_on()
+    ComputeNode.objects.filter(pk=node.pk).update(next_attempt_at=now() - timedelta(seconds=1))
+    converged(node)
+    wait_for(lambda: bool(converged(node).applied_revision))
+    assert "<h1>Hello</h1>" in page(instance)
+    assert_the_laws_hold()

@@ -1,0 +1,66 @@
+"""What scenarios on real hosts share: a clean database, a machine to enrol, a service on it."""
+
+from collections.abc import Callable
+from datetime import datetime
+from pathlib import Path
+from typing import TypeVar
+
+from config.audit import violations
+from erp.base.doors import now
+from erp.contracts.models import ContractLine
+from orchestration.allocation import services as allocation
+from orchestration.convergence import enrolment
+from orchestration.convergence import services as convergence
+from orchestration.instances import services as instances
+from orchestration.instances.models import Instance
+from orchestration.nodes.models import ComputeNode
+from orchestration.nodes.services import Machine, register
+from orchestration.releases.services import CATALOGUE, publish
+from tests.fleet.fleet import Host
+from tests.orchestration.builders import a_customer, a_line, a_provider
+
+T = TypeVar("T")
+
+
+def machine_of(host: Host, **changes: object) -> Machine:
+    facts: dict[str, object] = {
+        "name": host.name,
+        "host": host.address,
+        "password": host.password,
+        "host_key": host.host_key_line,
+        "partition_count": 3,
+    }
+    return Machine(**(facts | changes))  # type: ignore[arg-type]
+
+
+def registered(host: Host, **changes: object) -> ComputeNode:
+    return register(a_provider(), machine_of(host, **changes), at=now(), by="test")
+
+
+def enrolled(host: Host) -> ComputeNode:
+    node = registered(host)
+    assert enrolment.enrol(node.pk, clock=now)
+    node.refresh_from_db()
+    assert node.state == "ready", [(s.name, s.state, s.message) for s in node.steps.all()]
+    return node
+
+
+def a_service(title: str = "Hello", directory: Path = CATALOGUE / "static-site") -> Instance:
+    release = publish(directory, owner=a_provider(), at=now(), by="test")
+    line = a_line(a_customer(title), parameters={"title": title})
+    ContractLine.objects.filter(pk=line.pk).update(product=release.product)
+    instances.follow_contract(line.contract, at=now())
+    instance = Instance.objects.get(line=line)
+    assert allocation.place(instance.pk, at=now())
+    instance.refresh_from_db()
+    return instance
+
+
+def converged(node: ComputeNode, *, clock: Callable[[], datetime] = now) -> ComputeNode:
+    assert convergence.converge(node.pk, clock=clock, why="test")
+    node.refresh_from_db()
+    return node
+
+
+def assert_the_laws_hold() -> None:
+    assert {law: found for law, found in violations().items() if found} == {}
