@@ -19,9 +19,9 @@ bench:
 	$(SERVERS) python -m tests.bench
 
 lock:
-	uv pip compile pyproject.toml --python-version 3.11 --universal --generate-hashes --no-emit-index-url --no-header -q -o requirements.txt
-	uv pip compile pyproject.toml --python-version 3.11 --universal --extra embedded --generate-hashes --no-emit-index-url --no-header -q -o requirements-embedded.txt
-	uv pip compile pyproject.toml --python-version 3.11 --universal --extra embedded --extra dev --generate-hashes --no-emit-index-url --no-header -q -o requirements-dev.txt
+	uv pip compile pyproject.toml --python-version 3.11 --universal --generate-hashes --no-header -q -o requirements.txt
+	uv pip compile pyproject.toml --python-version 3.11 --universal --extra embedded --generate-hashes --no-header -q -o requirements-embedded.txt
+	uv pip compile pyproject.toml --python-version 3.11 --universal --extra embedded --extra dev --generate-hashes --no-header -q -o requirements-dev.txt
 
 test:
 	./test

@@ -1,1 +1,143 @@
-LAWS = {}
+"""Conservation laws of what is owed; each returns what breaks it, in words.
+
+The database refuses most of this already by constraints and triggers: the audit looks again from
+outside, as a restored backup or a mistake in a trigger needs.
+"""
+
+from collections.abc import Callable, Mapping
+from functools import partial
+from hashlib import sha256
+
+from django.db import connection
+
+from billing.documents.models import Document
+from billing.documents.services import hash_of
+
+MOST = 20
+
+# Each law is a statement that returns one sentence per violation.
+_ENTRIES_BALANCE = """
+SELECT 'entry ' || e.key || ' sums to ' || sum(p.minor)
+FROM billing_entry e JOIN billing_posting p ON p.entry_id = e.id
+GROUP BY e.id HAVING sum(p.minor) <> 0
+UNION ALL
+SELECT 'entry ' || e.key || ' breaks the chain of its books' FROM (
+    SELECT entry.*, tenantry_entry_hash(entry) AS right_hash,
+        lag(hash, 1, '') OVER chain AS hash_before, row_number() OVER chain AS right_position
+    FROM billing_entry entry WINDOW chain AS (PARTITION BY organisation_id ORDER BY position)
+) e WHERE e.hash <> e.right_hash OR e.previous_hash <> e.hash_before
+    OR e.position <> e.right_position
+LIMIT %s
+"""
+_TOTALS_ADD_UP = """
+SELECT 'invoice ' || i.reference || ' is not the sum of its lines and tax'
+FROM billing_invoice i
+WHERE i.total_minor <> i.net_minor + i.tax_minor
+   OR i.net_minor <> (SELECT coalesce(sum(l.net_minor), 0) FROM billing_invoiceline l
+                      WHERE l.invoice_id = i.id)
+   OR i.tax_minor <> (SELECT coalesce(sum((t->>'tax_minor')::bigint), 0)
+                      FROM jsonb_array_elements(i.taxes) t)
+LIMIT %s
+"""
+# The account of a customer is named by its reference: 411.O-XXXXXXXX.
+_RECEIVABLES_AGREE = """
+WITH owed AS (
+    SELECT issuer_id, organisation_id, currency, sum(total_minor - paid_minor) AS minor
+    FROM billing_invoice WHERE state IN ('issued', 'paid') GROUP BY 1, 2, 3
+), booked AS (
+    SELECT e.organisation_id AS issuer_id, o.id AS organisation_id, e.currency,
+        sum(p.minor) AS minor
+    FROM billing_posting p JOIN billing_entry e ON e.id = p.entry_id
+    JOIN billing_account a ON a.id = p.account_id
+    JOIN erp_organisation o ON a.code = '411.' || o.reference GROUP BY 1, 2, 3
+)
+SELECT 'organisation ' || organisation_id || ' owes ' || coalesce(owed.minor, 0)
+    || ' by its invoices and ' || coalesce(booked.minor, 0) || ' by the books'
+FROM owed FULL JOIN booked USING (issuer_id, organisation_id, currency)
+WHERE coalesce(owed.minor, 0) <> coalesce(booked.minor, 0)
+LIMIT %s
+"""
+_WINDOWS_ARE_BILLED_ONCE = """
+SELECT 'line ' || a.line_id || ' ' || a.meter || ' is billed twice: ' || a.invoice_number
+    || ', ' || b.invoice_number
+FROM billing_billedwindow a JOIN billing_billedwindow b
+  ON b.line_id = a.line_id AND b.kind = a.kind AND b.meter = a.meter AND b.id > a.id
+ AND NOT a.is_correction AND NOT b.is_correction
+ AND tstzrange(a.starts_at, a.ends_at) && tstzrange(b.starts_at, b.ends_at)
+UNION ALL
+SELECT 'rated line ' || r.id || ' is on invoice ' || i.number || ' and not marked as billed'
+FROM billing_ratedline r JOIN billing_invoice i ON i.rating_run_id = r.run_id
+WHERE i.number <> ''
+  AND NOT EXISTS (SELECT FROM billing_billedwindow w WHERE w.rated_line_id = r.id)
+LIMIT %s
+"""
+_NUMBERS_HAVE_NO_GAP = """
+SELECT 'number ' || number || ' of issuer ' || issuer_id || ' does not follow the one before it'
+FROM (
+    SELECT i.*, row_number() OVER series AS right_sequence,
+        lag(issued_on) OVER series AS date_before
+    FROM billing_invoice i WHERE number <> ''
+    WINDOW series AS (PARTITION BY issuer_id, prefix, year ORDER BY sequence)
+) n WHERE sequence <> right_sequence OR issued_on < date_before
+UNION ALL
+SELECT 'invoice ' || number || ' breaks the chain of its issuer' FROM (
+    SELECT i.*, tenantry_invoice_hash(i) AS right_hash, lag(hash, 1, '') OVER chain AS hash_before
+    FROM billing_invoice i WHERE number <> ''
+    WINDOW chain AS (PARTITION BY issuer_id, prefix ORDER BY year, sequence)
+) c WHERE hash <> right_hash OR previous_hash <> hash_before
+LIMIT %s
+"""
+_ONE_INVOICE_PER_PERIOD = """
+SELECT 'contract ' || contract_id || ' has ' || count(*) || ' invoices from ' || period_start_at
+FROM billing_invoice WHERE state <> 'discarded' AND kind = 'invoice'
+GROUP BY contract_id, period_start_at HAVING count(*) > 1
+LIMIT %s
+"""
+_PAYMENTS_HAVE_ONE_ENTRY = """
+SELECT 'receipt ' || r.reference || ' has no entry of its amount'
+FROM billing_receipt r
+WHERE NOT EXISTS (SELECT FROM billing_entry e WHERE e.organisation_id = r.issuer_id
+    AND e.key = 'payment:' || r.reference AND (e.amounts->>'512')::bigint = r.amount_minor)
+UNION ALL
+SELECT 'receipt ' || r.reference || ' and its allocations differ'
+FROM billing_receipt r WHERE r.allocated_minor <> (SELECT coalesce(sum(a.minor), 0)
+    FROM billing_paymentallocation a WHERE a.receipt_id = r.id)
+UNION ALL
+SELECT 'invoice ' || i.reference || ' and the payments of it differ'
+FROM billing_invoice i WHERE i.paid_minor <> (SELECT coalesce(sum(a.minor), 0)
+    FROM billing_paymentallocation a WHERE a.invoice_id = i.id)
+LIMIT %s
+"""
+
+
+def _sentences(sql: str) -> list[str]:
+    with connection.cursor() as cursor:
+        cursor.execute(sql, [MOST])
+        return [str(sentence) for (sentence,) in cursor.fetchall()]
+
+
+def documents_match_their_hash() -> list[str]:
+    """L7: snapshot and bytes are what was frozen and stored."""
+    broken: list[str] = []
+    for document in Document.objects.order_by("pk").iterator(chunk_size=50):
+        stored = ((document.pdf, document.pdf_sha256), (document.xml, document.xml_sha256))
+        if hash_of(document.snapshot) != document.snapshot_sha256 or any(
+            content is not None and sha256(bytes(content)).hexdigest() != expected
+            for content, expected in stored
+        ):
+            broken.append(f"document {document.reference} is not what was stored")
+        if len(broken) == MOST:
+            break
+    return broken
+
+
+LAWS: Mapping[str, Callable[[], list[str]]] = {
+    "L1 every entry sums to zero, and is chained": partial(_sentences, _ENTRIES_BALANCE),
+    "L2 total is lines and tax": partial(_sentences, _TOTALS_ADD_UP),
+    "L3 receivable is issued less paid": partial(_sentences, _RECEIVABLES_AGREE),
+    "L4 every window is billed once": partial(_sentences, _WINDOWS_ARE_BILLED_ONCE),
+    "L5 numbers have no gap and rise with the date": partial(_sentences, _NUMBERS_HAVE_NO_GAP),
+    "L6 one invoice per contract and period": partial(_sentences, _ONE_INVOICE_PER_PERIOD),
+    "L7 documents match their hash": documents_match_their_hash,
+    "L10 each payment has one entry": partial(_sentences, _PAYMENTS_HAVE_ONE_ENTRY),
+}

@@ -1,10 +1,9 @@
 """All conservation laws of all packages."""
 
 from billing.audit import LAWS as BILLING
-from orchestration.audit import LAWS as ORCHESTRATION
-
 from erp.audit import LAWS as ERP
 from erp.base import scope
+from orchestration.audit import LAWS as ORCHESTRATION
 
 
 def violations() -> dict[str, list[str]]:

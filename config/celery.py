@@ -27,6 +27,7 @@ TIMETABLE = {
         _every(5, "orchestration.convergence.tasks.sweep_desired"),
         _every(5, "orchestration.convergence.tasks.sweep_nodes"),
         _every(15, "orchestration.convergence.tasks.sweep_enrolments"),
+        _every(15, "billing.runs.tasks.sweep_runs"),
         _every(15, "billing.documents.tasks.sweep_documents"),
     )
 }
@@ -67,8 +68,7 @@ app.autodiscover_tasks(
         "orchestration.allocation",
         "orchestration.convergence",
         "orchestration.metering",
-        "billing.rating",
-        "billing.invoicing",
         "billing.documents",
+        "billing.runs",
     ]
 )

@@ -15,6 +15,8 @@ HURRIES: Mapping[str, tuple[str, ...]] = {
     "instance.placed": ("orchestration.convergence.tasks.converge_node",),
     "instance.changed": ("orchestration.convergence.tasks.converge_node",),
     "node.registered": ("orchestration.convergence.tasks.enrol_node",),
+    "billing_run.opened": ("billing.runs.tasks.work_through",),
+    "billing_run.issue_asked": ("billing.runs.tasks.issue_run",),
     "invoice.issued": ("billing.documents.tasks.render_document",),
 }
 

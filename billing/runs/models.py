@@ -24,6 +24,10 @@ class BillingRun(models.Model):
     opened_at = models.DateTimeField()
     opened_by = models.CharField(max_length=150)
     finished_at = models.DateTimeField(null=True)
+    # Who asked to issue the drafts, and when; a sweep issues them until none is left.
+    issue_asked_at = models.DateTimeField(null=True)
+    issue_asked_by = models.CharField(max_length=150, blank=True)
+    issue_ended_at = models.DateTimeField(null=True)
 
     objects = TenantQuerySet["BillingRun"].as_manager()
 

@@ -29,10 +29,16 @@ class NotOver(DomainError):
     code = "not_over"
 
 
+class NotFinished(DomainError):
+    """The run still makes drafts: issue them when it is finished."""
+
+    code = "not_finished"
+
+
 def open_run(
     issuer: Organisation, period: Period, *, cut_off: datetime, at: datetime, by: str
 ) -> BillingRun:
-    """Open a run and work through it; opening the same run again goes on where it stopped.
+    """Open a run; opening the same run again returns it. A worker makes its drafts.
 
     Raises:
         NotOver: the period ends after now.
@@ -50,7 +56,6 @@ def open_run(
         if is_new:
             record(run, "opened", at=at, by=by, period=str(period))
             announce("billing_run.opened", run=run.pk)
-    work_through(run, at=at, by=by)
     return run
 
 
@@ -128,13 +133,40 @@ def retry(item: RunItem, *, at: datetime, by: str) -> RunItem:
     return take(run, contract, at=at, by=by)
 
 
+@transaction.atomic
+def ask_to_issue(run: BillingRun, *, at: datetime, by: str) -> None:
+    """Have all drafts of a run issued; a worker does it, asking again changes nothing.
+
+    Raises:
+        NotFinished: contracts of the run still wait for their draft.
+    """
+    row = BillingRun.objects.select_for_update().get(pk=run.pk)
+    if row.finished_at is None:
+        raise NotFinished
+    has_drafts = drafts_of(row).exists()
+    if row.issue_asked_at and (row.issue_ended_at is None or not has_drafts):
+        return
+    BillingRun.objects.filter(pk=row.pk).update(
+        issue_asked_at=at, issue_asked_by=by, issue_ended_at=None
+    )
+    record(row, "issue_asked", at=at, by=by)
+    announce("billing_run.issue_asked", run=row.pk)
+
+
+def drafts_of(run: BillingRun) -> QuerySet[Invoice]:
+    """Return the drafts of a run that are not issued yet, in the order of their contracts."""
+    drafts = Invoice.objects.filter(run_items__run=run, state=State.DRAFT)
+    return drafts.order_by("pk").distinct()
+
+
 def issue_all(run: BillingRun, *, at: datetime, by: str) -> dict[str, str]:
     """Issue every draft of the run, each in its own transaction; return refusals by draft."""
     refused: dict[str, str] = {}
-    drafts = Invoice.objects.filter(run_items__run=run, state=State.DRAFT).order_by("pk")
-    for invoice in drafts.distinct():
+    for invoice in drafts_of(run):
         try:
             invoicing.issue(invoice, at=at, by=by)
         except DomainError as error:
             refused[invoice.reference] = str(error)
+            RunItem.objects.filter(run=run, invoice=invoice).update(reason=str(error))
+    BillingRun.objects.filter(pk=run.pk).exclude(issue_asked_at=None).update(issue_ended_at=at)
     return refused

@@ -136,7 +136,7 @@ def _shapes() -> dict[str, Any]:
         ],
         "tabs": [
             {"label": "Overview", "url": "#tabs", "current": True},
-            {"label": "Invoices", "url": "#tabs", "count": 3},
+            {"label": "Invoices", "url": "#tabs", "shown": 3},
             {"label": "Timeline", "url": "#tabs"},
         ],
         "crumbs": [("Services", "#crumbs"), ("S-000012", "#crumbs")],

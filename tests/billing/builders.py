@@ -1,4 +1,4 @@
-"""Rows that tests of billing start from, and a source of usage that refuses what the real one does."""
+"""Rows that tests of billing start from, and a source of usage that refuses what it should."""
 
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -6,6 +6,8 @@ from datetime import UTC, datetime
 from decimal import Decimal
 from typing import Any
 
+from billing.runs import services as runs
+from billing.runs.models import BillingRun
 from erp.base.periods import Period, merged
 from erp.catalogue.models import Offer, Plan
 from erp.contracts.models import Contract, ContractLine, LinePrice
@@ -144,3 +146,12 @@ def a_contract(
             unit_price=Decimal(unit_price), included_quantity=Decimal(included),
         )  # fmt: skip
     return line
+
+
+def a_run(
+    period: Period = NOVEMBER, *, issuer: Organisation | None = None, opened_at: datetime = OPENED
+) -> BillingRun:
+    """Return a run of which every contract was looked at."""
+    run = runs.open_run(issuer or a_provider(), period, cut_off=opened_at, at=opened_at, by="anna")
+    runs.work_through(run, at=opened_at, by="anna")
+    return run

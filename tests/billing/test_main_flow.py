@@ -5,6 +5,7 @@ from decimal import Decimal
 import pytest
 from django.db import DatabaseError, connection, transaction
 
+from billing.audit import LAWS
 from billing.invoicing import services as invoicing
 from billing.invoicing.models import Invoice, InvoiceLine, Series
 from billing.ledger.models import Entry
@@ -12,12 +13,19 @@ from billing.payments.models import Receipt
 from billing.payments.services import KeyReused, Money, MoreThanOwed, record_payment
 from billing.rating.models import BilledWindow, RatedLine
 from billing.runs.models import RunItem
-from billing.runs.services import issue_all, open_run
+from billing.runs.services import issue_all
 from erp.base.errors import DomainError
 from erp.base.lifecycle import IllegalMove
 from erp.base.periods import Period
 from erp.contracts.models import ContractLine
-from tests.billing.builders import NOVEMBER, OPENED, FakeUsage, a_contract, a_provider, at
+from tests.billing.builders import (
+    NOVEMBER,
+    OPENED,
+    FakeUsage,
+    a_contract,
+    a_run,
+    at,
+)
 
 pytestmark = pytest.mark.django_db
 PRICES = (
@@ -36,7 +44,7 @@ def a_billed_month(usage: FakeUsage) -> ContractLine:
 
 
 def run(until: str = "2026-12-01") -> None:
-    open_run(a_provider(), Period(NOVEMBER.start, at(until)), cut_off=OPENED, at=OPENED, by="anna")
+    a_run(Period(NOVEMBER.start, at(until)))
 
 
 def the_draft(usage: FakeUsage) -> Invoice:
@@ -47,7 +55,7 @@ def the_draft(usage: FakeUsage) -> Invoice:
 
 def test_a_month_becomes_a_draft_with_exact_lines(usage: FakeUsage) -> None:
     invoice = the_draft(usage)
-    lines = [(l.description, l.quantity, l.net_minor) for l in invoice.lines.all()]
+    lines = [(one.description, one.quantity, one.net_minor) for one in invoice.lines.all()]
     assert lines == [
         ("My site: base price, November 2026", Decimal("0.5"), 1500),
         ("My site: set-up", Decimal("1"), 1000),
@@ -100,7 +108,7 @@ def test_a_discarded_draft_leaves_no_hole(usage: FakeUsage) -> None:
     with pytest.raises(IllegalMove):
         invoicing.issue(draft, at=OPENED, by="anna")
     later = at("2026-12-01T07:00")
-    again = open_run(a_provider(), NOVEMBER, cut_off=later, at=later, by="anna")
+    again = a_run(NOVEMBER, opened_at=later)
     assert issue_all(again, at=later, by="anna") == {}
     assert list(Invoice.objects.values_list("number", flat=True)) == ["F-2026-0001", ""]
 
@@ -156,15 +164,12 @@ def test_a_late_sample_becomes_an_adjustment_that_names_what_it_corrects(usage: 
     usage.sample(line, "10", ends_at=at("2026-12-20"))
     new_year = at("2027-01-01T06:00")
     december = Period(at("2026-12-01"), at("2027-01-01"))
-    second = open_run(a_provider(), december, cut_off=new_year, at=new_year, by="anna")
+    second = a_run(december, opened_at=new_year)
     assert issue_all(second, at=new_year, by="anna") == {}
     late = InvoiceLine.objects.get(corrects_number="F-2026-0001")
     assert (late.quantity, late.net_minor) == (Decimal("20"), 100)
     assert late.invoice.number == "F-2027-0001"
-    third = open_run(
-        a_provider(), Period(at("2027-01-01"), at("2027-01-02")), cut_off=at("2027-01-02T01:00"),
-        at=at("2027-01-02T01:00"), by="anna",
-    )  # fmt: skip
+    third = a_run(Period(at("2027-01-01"), at("2027-01-02")), opened_at=at("2027-01-02T01:00"))
     assert [item.outcome for item in third.items.all()] == ["nothing"]
 
 
@@ -198,3 +203,9 @@ def test_a_payment_in_two_parts_pays_the_invoice(usage: FakeUsage) -> None:
         record_payment(invoice, Money("k4", 1, day), at=OPENED, by="anna")
     bank = [entry.amounts["512"] for entry in Entry.objects.filter(journal="BQ")]
     assert sorted(bank) == [240, 3000]
+
+
+def test_the_laws_hold_from_the_draft_to_the_payment(usage: FakeUsage) -> None:
+    invoice = invoicing.issue(the_draft(usage), at=OPENED, by="anna")
+    record_payment(invoice, Money("k1", 1000, OPENED.date()), at=OPENED, by="anna")
+    assert {law: found for law, check in LAWS.items() if (found := check())} == {}

@@ -1,9 +1,13 @@
 """Every task is known here, is in the timetable or hurried by a nudge, and may run twice."""
 
+from pathlib import Path
+
 import pytest
 
 from config.celery import TIMETABLE, app
 from config.nudges import HURRIES
+
+ROOT = Path(__file__).resolve().parents[2]
 
 # Where each task is run twice (and by two at once where that matters).
 RUN_TWICE = {
@@ -12,6 +16,17 @@ RUN_TWICE = {
     "orchestration.instances.tasks.follow_contract": "tests/orchestration/instances",
     "orchestration.allocation.tasks.sweep_waiting": "tests/orchestration/allocation",
     "orchestration.allocation.tasks.place_instance": "tests/orchestration/allocation",
+    "orchestration.convergence.tasks.sweep_desired": "tests/orchestration/convergence",
+    "orchestration.convergence.tasks.sweep_nodes": "tests/orchestration/convergence",
+    "orchestration.convergence.tasks.converge_node": "tests/orchestration/convergence",
+    "orchestration.convergence.tasks.sweep_enrolments": "tests/orchestration/convergence",
+    "orchestration.convergence.tasks.enrol_node": "tests/orchestration/convergence",
+    "erp.contracts.tasks.end_expired": "tests/erp/contracts",
+    "billing.documents.tasks.sweep_documents": "tests/billing/documents",
+    "billing.documents.tasks.render_document": "tests/billing/documents",
+    "billing.runs.tasks.sweep_runs": "tests/billing/runs",
+    "billing.runs.tasks.work_through": "tests/billing/runs",
+    "billing.runs.tasks.issue_run": "tests/billing/runs",
 }
 
 
@@ -22,6 +37,10 @@ def our_tasks() -> set[str]:
 
 def test_every_task_has_a_test_that_runs_it_twice() -> None:
     assert our_tasks() == set(RUN_TWICE)
+    for task, place in RUN_TWICE.items():
+        name = task.rpartition(".")[2]
+        tests = [path.read_text() for path in (ROOT / place).rglob("test_*.py")]
+        assert any(text.count(f"{name}(") >= 2 or f"[{name}" in text for text in tests), task
 
 
 @pytest.mark.parametrize(

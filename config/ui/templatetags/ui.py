@@ -212,5 +212,6 @@ def page_header(content: str, title: str, lead: str = "", of: Any = None) -> Saf
 
     `{% page_header title=contract.reference of=contract %}<a class="button">…{% endpage_header %}`
     """
-    facts = {"title": title, "lead": lead, "of": of, "actions": content.strip()}
+    actions = mark_safe(content.strip())  # noqa: S308 (rendered by the page's own template)
+    facts = {"title": title, "lead": lead, "of": of, "actions": actions}
     return render_to_string("components/page_header.html", facts)
