@@ -108,8 +108,8 @@ def make_home(home, asked):
         for parent in home.path.parents:
             if not parent.stat().st_mode & 0o001:
                 raise StepFailed(
-                    f"{parent} is closed to the partitions' users: choose a home that everybody may "
-                    "pass through, such as /srv/tenantry"
+                    f"{parent} is closed to the partitions' users: choose a home that "
+                    "everybody may pass through, such as /srv/tenantry"
                 )
     return str(home.path)
 
@@ -209,7 +209,8 @@ def _at_boot(home):
         unit = Path("/etc/systemd/system/tenantry-node.service")
         text = (
             "[Unit]\nDescription=Tenantry node agent\nAfter=network.target\n"
-            f"[Service]\nKillMode=process\nRestart=always\nExecStart={sys.executable} {home.agent} resident {home.path}\n"
+            "[Service]\nKillMode=process\nRestart=always\n"
+            f"ExecStart={sys.executable} {home.agent} resident {home.path}\n"
             "[Install]\nWantedBy=multi-user.target\n"
         )
         if not unit.exists() or unit.read_text() != text:

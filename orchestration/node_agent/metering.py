@@ -2,7 +2,7 @@
 
 import os
 import time
-from datetime import UTC, datetime
+from datetime import datetime, timezone
 
 GIB = 1024.0**3
 TICKS = os.sysconf("SC_CLK_TCK")
@@ -161,4 +161,4 @@ class Meters:
 
 
 def _text(seconds):
-    return datetime.fromtimestamp(seconds, UTC).isoformat()
+    return datetime.fromtimestamp(seconds, timezone.utc).isoformat()

@@ -5,7 +5,7 @@ import pwd
 import shutil
 import signal
 import time
-from datetime import UTC, datetime
+from datetime import datetime, timezone
 
 from . import promises
 from .backoff import Backoff
@@ -271,4 +271,4 @@ def user_ids(name):
 
 def now_text():
     """Return the time as reports write it."""
-    return datetime.now(UTC).isoformat()
+    return datetime.now(timezone.utc).isoformat()

@@ -8,26 +8,37 @@ Only addresses of the fleet's own bridge are ever contacted.
 """
 
 import contextlib
-import crypt
+import ctypes
+import fcntl
 import os
 import secrets
 import shutil
+import signal
 import socket
 import subprocess
 import sys
 import tempfile
 import time
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 from types import TracebackType
-from typing import Self
+from typing import IO, Self
 
 INIT = Path(__file__).with_name("host_init.py")
 CGROUPS = [Path("/sys/fs/cgroup") / name for name in ("cpuacct", "memory", "pids", "freezer")]
 PREFIX = "tnfl"
 DISK = "512m"
 READY_SECONDS = 20
-NEEDED = ("/usr/sbin/sshd", "/usr/bin/unshare", "/usr/bin/nsenter")
+NEEDED = (
+    "/usr/sbin/sshd",
+    "/usr/bin/unshare",
+    "/usr/bin/nsenter",
+    "/usr/bin/setpriv",
+    "/usr/bin/python3",
+)
+# Never /root: it is each host's own, and what lies in it here is not there.
+PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
 
 _SSHD = """\
 Port 22
@@ -39,7 +50,7 @@ UsePAM no
 UseDNS no
 PidFile none
 MaxStartups 100
-SetEnv PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin{wheels}
+SetEnv PATH={path}{wheels}
 """
 
 
@@ -50,14 +61,32 @@ def missing() -> str:
     lacking = [path for path in NEEDED if not Path(path).exists()]
     if lacking or not shutil.which("ip"):
         return f"missing: {', '.join(lacking) or 'iproute2'}"
-    tried = subprocess.run(
-        ["unshare", "--net", "--mount", "--pid", "--fork", "true"], capture_output=True, check=False
-    )
-    return "" if tried.returncode == 0 else "namespaces are not allowed here"
+    if not _works("python3", "-m", "pip", "--version"):
+        return "the system's python3 has no pip (Debian's package python3-pip)"
+    if not _works("unshare", "--net", "--mount", "--pid", "--fork", "true"):
+        return "namespaces are not allowed here"
+    return ""
 
 
-def _ip(*arguments: str, check: bool = True) -> None:
-    subprocess.run(["ip", *arguments], check=check, capture_output=not check)
+def _works(*command: str) -> bool:
+    found = shutil.which(command[0], path=PATH)
+    if not found:
+        return False
+    done = subprocess.run([found, *command[1:]], capture_output=True, env={"PATH": PATH})
+    return done.returncode == 0
+
+
+def _ip(*arguments: str, check: bool = True) -> bool:
+    done = subprocess.run(["ip", *arguments], check=check, capture_output=not check)
+    return done.returncode == 0
+
+
+def _hardware(address: str) -> str:
+    """Return the hardware address that goes with an IP address.
+
+    One that changed with each power cut would be looked for at the old place for half a minute.
+    """
+    return "02:54:" + ":".join(f"{int(part):02x}" for part in address.split("."))
 
 
 @dataclass
@@ -88,14 +117,15 @@ class Host:
             )
         self._prepare(disk / "upper")
         join = " && ".join(f"echo $$ > {group}/cgroup.procs" for group in self.groups) or "true"
+        # A fleet whose owner was killed ends with it, down to the last process on its hosts.
         command = (
-            f"{join} && exec unshare --net --mount --pid --uts --ipc --cgroup --fork --kill-child "
-            f"/usr/bin/python3 {INIT} {self.base} {self.name}"
+            f"{join} && exec setpriv --pdeathsig KILL unshare --net --mount --pid --uts --ipc "
+            f"--cgroup --fork --kill-child /usr/bin/python3 {INIT} {self.base} {self.name}"
         )
-        log = (self.base / "console.log").open("ab")
-        self.process = subprocess.Popen(
-            ["sh", "-c", command], stdin=subprocess.DEVNULL, stdout=log, stderr=log
-        )
+        with (self.base / "console.log").open("ab") as log:
+            self.process = subprocess.Popen(
+                ["sh", "-c", command], stdin=subprocess.DEVNULL, stdout=log, stderr=log
+            )
         self._plug()
         self.await_ssh()
 
@@ -108,11 +138,11 @@ class Host:
         wheels = ""
         if self.wheels:
             wheels = f" PIP_NO_INDEX=1 PIP_FIND_LINKS={self.wheels}"
-        (ssh / "fleet_sshd_config").write_text(_SSHD.format(wheels=wheels))
+        (ssh / "fleet_sshd_config").write_text(_SSHD.format(path=PATH, wheels=wheels))
         self._make_key(ssh / "fleet_host_key")
         for path in (upper / "etc", ssh):
             path.chmod(0o755)
-        hashed = crypt.crypt(self.password, crypt.METHOD_SHA512)
+        hashed = _hashed(self.password)
         lines = Path("/etc/shadow").read_text().splitlines()
         shadow = upper / "etc" / "shadow"
         shadow.write_text(
@@ -149,6 +179,7 @@ class Host:
         _ip("link", "set", self.link, "master", self.bridge, "up")
         inside = ["nsenter", "--net", "--target", pid, "ip"]
         for arguments in (
+            ["link", "set", "eth0", "address", _hardware(self.address)],
             ["addr", "add", f"{self.address}/24", "dev", "eth0"],
             ["link", "set", "eth0", "up"],
             ["link", "set", "lo", "up"],
@@ -189,27 +220,27 @@ class Host:
     # Inside.
 
     def run(self, command: str, *, check: bool = True) -> str:
-        """Run a shell command on the host as root; return what it prints."""
-        done = subprocess.run(
-            [
-                "nsenter",
-                "--target",
-                str(self.pid),
-                "--all",
-                "--root",
-                "--wd=/",
-                "sh",
-                "-c",
-                command,
-            ],
-            capture_output=True,
-            text=True,
-            timeout=60,
-            check=False,
-        )
+        """Run a shell command on the host as root; return what it prints.
+
+        The command does not show among the host's processes, so that it never finds itself; what
+        it leaves running in the background is not waited for.
+        """
+        inside = ["nsenter", "--target", str(self.pid), "--all", "--root", "--wd"]
+        shell = ["sh", "-c", 'eval "$FLEET_COMMAND"']
+        with tempfile.TemporaryFile() as printed, tempfile.TemporaryFile() as said:
+            done = subprocess.run(
+                [*inside, *shell],
+                stdin=subprocess.DEVNULL,
+                stdout=printed,
+                stderr=said,
+                env={"PATH": PATH, "HOME": "/root", "FLEET_COMMAND": command},
+                timeout=60,
+                check=False,
+            )
+            texts = [_content(file) for file in (printed, said)]
         if check and done.returncode:
-            raise AssertionError(f"{command}: {done.returncode}: {done.stdout}{done.stderr}")
-        return done.stdout
+            raise AssertionError(f"{command}: {done.returncode}: {''.join(texts)}")
+        return texts[0]
 
     def run_on_disk(self, command: str) -> None:
         """Run a shell command on the disk of a host that is off."""
@@ -227,7 +258,13 @@ class Host:
             "rm -f /etc/ssh/fleet_host_key* && "
             "ssh-keygen -q -t ed25519 -N '' -C '' -f /etc/ssh/fleet_host_key"
         )
-        os.kill(self.pid, 1)
+        server = self.run("pgrep -x -o sshd")
+        os.kill(self.pid, signal.SIGHUP)
+        until = time.monotonic() + READY_SECONDS
+        while self.run("pgrep -x -o sshd", check=False) in {"", server}:
+            if time.monotonic() > until:
+                raise TimeoutError(self.console())
+            time.sleep(0.02)
         self.await_ssh()
 
     # Faults.
@@ -246,38 +283,101 @@ class Host:
         self.power_cut()
         subprocess.run(["umount", "-l", str(self.base / "disk")], check=False, capture_output=True)
         for group in self.groups:
-            for inner in sorted(group.rglob("*"), reverse=True):
-                if inner.is_dir():
-                    _remove_group(inner)
-            _remove_group(group)
+            _remove_groups(group)
 
 
-def _remove_group(path: Path) -> None:
+def _content(file: IO[bytes]) -> str:
+    file.seek(0)
+    return file.read().decode(errors="replace")
+
+
+def _hashed(password: str) -> str:
+    """Return a password as /etc/shadow holds it; Python 3.13 has no `crypt` any more."""
+    library = ctypes.CDLL("libcrypt.so.1")
+    library.crypt.restype = ctypes.c_char_p
+    found: bytes = library.crypt(password.encode(), b"$6$" + secrets.token_hex(8).encode())
+    return found.decode()
+
+
+def _remove_groups(top: Path) -> None:
+    """Remove a control group and those in it, as soon as their processes are gone."""
+    inner = sorted(path for path in top.rglob("*") if path.is_dir())
     until = time.monotonic() + 5
-    while path.exists():
-        try:
-            path.rmdir()
-        except OSError:
-            if time.monotonic() > until:
-                return
+    for path in [*reversed(inner), top]:
+        while path.exists() and time.monotonic() < until:
+            with contextlib.suppress(OSError):
+                path.rmdir()
+                break
             time.sleep(0.02)
+
+
+def sweep() -> None:
+    """Clean up after fleets whose owner was killed: their processes ended with it.
+
+    A fleet's owner holds the lock in its directory for as long as it lives.
+    """
+    for base in Path(tempfile.gettempdir()).glob(f"{PREFIX}-*"):
+        with _locked(base) as is_mine:
+            if is_mine:
+                _clean(base)
+
+
+@contextlib.contextmanager
+def _locked(base: Path) -> Iterator[bool]:
+    """Take the lock of a fleet's directory; say whether nobody else has it."""
+    handle = os.open(base, os.O_RDONLY | os.O_DIRECTORY)
+    try:
+        fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        yield False
+    else:
+        yield True
+    finally:
+        os.close(handle)
+
+
+def _clean(base: Path) -> None:
+    """Remove the mounts, groups and links of a fleet without processes, and its directory."""
+    mounts = [line.split()[1] for line in Path("/proc/mounts").read_text().splitlines()]
+    for place in sorted((one for one in mounts if one.startswith(f"{base}/")), reverse=True):
+        subprocess.run(["umount", "-l", place], check=False, capture_output=True)
+    name = base / "bridge"
+    bridge = name.read_text() if name.exists() else ""
+    if bridge:
+        for groups in CGROUPS:
+            for group in groups.glob(f"{bridge}-*"):
+                _remove_groups(group)
+        for link in Path("/sys/class/net").glob(f"{bridge}h*"):
+            _ip("link", "del", link.name, check=False)
+        _ip("link", "del", bridge, check=False)
+    shutil.rmtree(base, ignore_errors=True)
 
 
 class Fleet:
     """Some hosts on one bridge."""
 
     def __init__(self, count: int, *, wheels: Path | None = None) -> None:
+        sweep()
         self.count = count
         self.wheels = wheels
         self.hosts: list[Host] = []
-        # /24 networks of a range that nobody routes: one per fleet on this machine.
-        self.number = next(n for n in range(1, 255) if not _exists(f"{PREFIX}{n}"))
-        self.bridge = f"{PREFIX}{self.number}"
         self.base = Path(tempfile.mkdtemp(prefix=f"{PREFIX}-"))
+        self.lock = contextlib.ExitStack()
+        self.lock.enter_context(_locked(self.base))
+        # /24 networks of a range that nobody routes: one per fleet on this machine.
+        self.number = next(number for number in range(1, 255) if self._take(number))
+
+    def _take(self, number: int) -> bool:
+        """Make the bridge of this number; False when another fleet has it."""
+        self.bridge = f"{PREFIX}{number}"
+        hardware = _hardware(f"10.213.{number}.1")
+        if not _ip("link", "add", self.bridge, "address", hardware, "type", "bridge", check=False):
+            return False
+        (self.base / "bridge").write_text(self.bridge)
+        return True
 
     def __enter__(self) -> Self:
         try:
-            _ip("link", "add", self.bridge, "type", "bridge")
             _ip("addr", "add", f"10.213.{self.number}.1/24", "dev", self.bridge)
             _ip("link", "set", self.bridge, "up")
             for number in range(self.count):
@@ -310,8 +410,8 @@ class Fleet:
         """Take everything down."""
         for host in self.hosts:
             host.remove()
-        _ip("link", "del", self.bridge, check=False)
-        shutil.rmtree(self.base, ignore_errors=True)
+        _clean(self.base)
+        self.lock.close()
 
     def __exit__(
         self,
@@ -322,12 +422,9 @@ class Fleet:
         self.close()
 
 
-def _exists(link: str) -> bool:
-    return Path("/sys/class/net", link).exists()
-
-
 if __name__ == "__main__":
     with Fleet(int(sys.argv[1])) as fleet:
         for one in fleet.hosts:
             sys.stdout.write(f"{one.name} root@{one.address} {one.password}\n")
+        sys.stdout.flush()
         sys.stdin.read()

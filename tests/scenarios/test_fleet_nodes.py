@@ -8,6 +8,7 @@ import time
 from collections.abc import Callable, Iterator
 from datetime import timedelta
 from pathlib import Path
+from urllib.parse import quote
 from urllib.request import urlopen
 
 import pytest
@@ -107,7 +108,10 @@ def test_an_unknown_host_key_is_shown_and_waits(host: Host) -> None:
     assert not host.run("ls /srv")
 
 
-def test_an_address_that_does_not_answer_is_said(host: Host) -> None:
+def test_an_address_that_does_not_answer_is_said(
+    host: Host, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("orchestration.convergence.ssh.CONNECT_SECONDS", 1.0)
     host.cut()
     node = registered(host, host_key="")
     enrolment.enrol(node.pk, clock=now)
@@ -157,8 +161,10 @@ def test_a_cut_in_the_middle_of_a_pass_is_healed_by_a_later_one(
     host: Host, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     node = enrolled(host)
+    connections.drop(node)
     instance = a_service()
     monkeypatch.setattr("orchestration.convergence.ssh.ANSWER_SECONDS", 2.0)
+    monkeypatch.setattr("orchestration.convergence.ssh.CONNECT_SECONDS", 2.0)
     real = services.intake.take
 
     def cut_then_take(*args: object, **kwargs: object) -> None:
@@ -187,16 +193,14 @@ def test_a_worker_killed_in_the_middle_of_a_pass_is_succeeded(host: Host, tmp_pa
     node = enrolled(host)
     connections.drop(node)
     instance = a_service(directory=a_slow_release(tmp_path))
-    environment = os.environ | {
-        "DATABASE_URL": f"postgresql://{connection.settings_dict['USER']}@/"
-        f"{connection.settings_dict['NAME']}?host={connection.settings_dict['HOST']}",
-    }
-    command = "celery -A config worker -Q converge --pool solo --without-gossip --without-mingle"
+    # A queue of its own: other tests' tasks name rows of other databases.
+    queue = connection.settings_dict["NAME"]
+    command = f"celery -A config worker -Q {queue} --pool solo --without-gossip --without-mingle"
     worker = subprocess.Popen(
-        [sys.executable, "-m", *command.split()], env=environment, start_new_session=True
+        [sys.executable, "-m", *command.split()], env=here(), start_new_session=True
     )
     try:
-        converge_node.apply_async(kwargs={"node": node.pk}, queue="converge")
+        converge_node.apply_async(kwargs={"node": node.pk}, queue=queue)
 
         def is_building() -> bool:
             instance.refresh_from_db()
@@ -215,6 +219,15 @@ def test_a_worker_killed_in_the_middle_of_a_pass_is_succeeded(host: Host, tmp_pa
     assert_the_laws_hold()
 
 
+def here() -> dict[str, str]:
+    """Return the environment of a process that works on this test's database."""
+    known = connection.settings_dict
+    who = quote(known["USER"]) + (f":{quote(known['PASSWORD'])}" if known["PASSWORD"] else "")
+    port = f":{known['PORT']}" if known["PORT"] else ""
+    where = f"{known['NAME']}?host={quote(known['HOST'], safe='')}"
+    return os.environ | {"DATABASE_URL": f"postgresql://{who}@{port}/{where}"}
+
+
 def a_slow_release(place: Path) -> Path:
     """The static site, with a build that takes some seconds."""
     from orchestration.releases.services import CATALOGUE
@@ -229,8 +242,11 @@ def a_slow_release(place: Path) -> Path:
     return made
 
 
-def test_a_killed_service_comes_back_with_the_master_away(host: Host) -> None:
+def test_a_killed_service_comes_back_with_the_master_away(
+    host: Host, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """And what was measured meanwhile arrives afterwards, once."""
+    monkeypatch.setattr("orchestration.convergence.documents.METERING_SECONDS", 1)
     node = enrolled(host)
     instance = a_service()
     node = converged(node)
@@ -246,7 +262,7 @@ def test_a_killed_service_comes_back_with_the_master_away(host: Host) -> None:
     wait_for(is_back)
     spool = "/srv/tenantry/state/spool.jsonl"
     known = Sample.objects.count()
-    wait_for(lambda: int(host.run(f"wc -l < {spool} 2>/dev/null || echo 0")) >= known + 6)
+    wait_for(lambda: int(host.run(f"cat {spool} 2>&- | wc -l")) >= known + 6)
     converged(node)
     stored = list(Sample.objects.order_by("sequence").values_list("sequence", flat=True))
     assert stored == list(range(1, len(stored) + 1))
