@@ -19,7 +19,7 @@ urlpatterns = [
     path("instances/", include("orchestration.instances.urls")),
     path("metering/", include("orchestration.metering.urls")),
     path("ledger/", include("billing.ledger.urls")),
-    path("billing-runs/", include("billing.rating.urls")),
+    path("billing-runs/", include("billing.runs.urls")),
     path("invoices/", include("billing.invoicing.urls")),
     path("payments/", include("billing.payments.urls")),
     path("api/v1/", include("config.api")),

@@ -38,6 +38,12 @@ class DraftOutdated(DomainError):
     code = "draft_outdated"
 
 
+class NotIssued(DomainError):
+    """The invoice is a draft: it has no document yet."""
+
+    code = "not_issued"
+
+
 class NothingOwed(DomainError):
     """The total is below zero: that is a credit note, not an invoice."""
 

@@ -1,6 +1,11 @@
 """Pages of the ledger."""
 
-from django.urls import URLPattern
+from django.urls import path
+
+from billing.ledger import views
 
 app_name = "ledger"
-urlpatterns: list[URLPattern] = []
+urlpatterns = [
+    path("", views.journal, name="list"),
+    path("balances", views.balances, name="balances"),
+]

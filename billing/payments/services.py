@@ -14,6 +14,7 @@ from billing.payments.models import Method, PaymentAllocation, Receipt
 from erp.base.errors import DomainError
 from erp.base.journal import record
 from erp.base.lifecycle import move
+from erp.base.money import Amount
 
 
 class KeyReused(DomainError):
@@ -84,10 +85,10 @@ def _check_open(invoice: Invoice, money: Money) -> None:
     if invoice.state != State.ISSUED:
         raise NotOpen(f"{invoice} is {invoice.state}: nothing can be paid on it.")
     if not 0 < money.minor <= invoice.open_minor:
-        raise MoreThanOwed(
-            f"{invoice} has {invoice.open_minor} {invoice.currency} minor units open, "
-            f"not {money.minor}."
+        is_open, given = (
+            Amount(minor, invoice.currency) for minor in (invoice.open_minor, money.minor)
         )
+        raise MoreThanOwed(f"{invoice} has {is_open} open, not {given}.")
 
 
 def _receive(invoice: Invoice, money: Money, *, at: datetime, by: str) -> Receipt:

@@ -25,13 +25,14 @@ WAITING = Look("busy", "clock")
 _LOOKS: Mapping[Look, str] = {
     OK: "ok active started ready paid issued accepted succeeded done matched posted healthy "
     "published verified yes",
-    WARN: "warn suspended overdue draining late partly_paid at_risk expiring degraded due",
-    BAD: "bad failed unreachable refused error rejected silent lost breached no",
+    WARN: "warn warning parked suspended overdue draining late partly_paid at_risk expiring "
+    "degraded due",
+    BAD: "bad fatal failed unreachable refused error rejected silent lost breached no",
     BUSY: "busy enrolling building starting stopping running converging checking moving sending",
     WAITING: "waiting placed pending queued in_review proposed planned scheduled",
     OPEN: "open",
     STOPPED: "stopped paused",
-    DRAFT: "draft new",
+    DRAFT: "draft drafted new",
     IDLE: "idle ended closed destroyed wiped retired credited cancelled skipped unknown",
 }
 _BY_WORD = {word: look for look, words in _LOOKS.items() for word in words.split()}

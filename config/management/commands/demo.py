@@ -5,12 +5,15 @@ from typing import Any
 
 from django.core.management.base import BaseCommand, CommandParser
 
+from billing.invoicing.models import Invoice
 from config.audit import violations
 from config.demo import money, scenes
 from config.demo.seed import PASSWORD, PEOPLE, seed
 from config.demo.story import StepFailed, Story, say
 from erp.base import scope
 from erp.base.doors import now
+from erp.contracts.models import Contract
+from erp.customers.models import Organisation
 
 
 class Command(BaseCommand):
@@ -47,26 +50,13 @@ def tell(story: Story) -> dict[str, Any]:
     with story.step("Enrol the local node over SSH"):
         node = scenes.enrol_local_node(people["provider"])
     say(f"      {scenes.portal('/nodes/' + node.reference)}")
-    with story.step("Order a static site and a file storage"):
-        title = "Boulangerie Martin"
-        contracts = [
-            scenes.place_order(people["customer"], "static-site", "Our site", title=title),
-            scenes.place_order(people["customer"], "webdav", "Our files", user="martin"),
-        ]
-    running = []
-    for contract in contracts:
-        with story.step(f"Provision “{contract.name}” until it answers"):
-            running.append(scenes.wait_until_it_answers(contract))
-        say(f"      {running[-1].url}  {scenes.portal('/services/' + contract.reference)}")
+    running = _provision(story, people["customer"])
     with story.step("Use both and wait for the samples"):
+        began = now()
         for one in running:
             scenes.use(one)
-        samples = scenes.wait_for_samples(running)
-    with story.step("Close the period, issue and validate the invoice"):
-        invoice = money.bill(people["reseller"], contracts)
-    say(f"      {scenes.portal('/invoices/' + invoice['reference'])}")
-    with story.step("Record the payment"):
-        money.pay(invoice["reference"])
+        samples = scenes.wait_for_samples(running, since=began)
+    invoices = _bill(story, people["reseller"], [one.contract for one in running])
     with story.step("Audit the conservation laws"):
         broken = {law: found for law, found in violations().items() if found}
         if broken:
@@ -75,17 +65,42 @@ def tell(story: Story) -> dict[str, Any]:
         "ok": True,
         "seconds": story.seconds,
         "node": node.reference,
-        "instances": [
-            {
-                "offer": one.offer,
-                "url": one.url,
-                "http_status": scenes.check(one),
-                "seconds_to_first_answer": one.seconds,
-            }
-            for one in running
-        ],
+        "instances": [_instance(one) for one in running],
         "samples": samples,
-        "invoice": invoice,
+        "invoice": money.facts_of(invoices[-1]),
         "ledger_sum": money.ledger_sum(),
         "audit": "ok",
+    }
+
+
+def _provision(story: Story, customer: Organisation) -> list[scenes.Running]:
+    with story.step("Order a static site and a file storage"):
+        contracts = [
+            scenes.place_order(customer, "static-site", "Our site", title=customer.name),
+            scenes.place_order(customer, "webdav", "Our files", user="martin"),
+        ]
+    running = []
+    for contract in contracts:
+        with story.step(f"Provision “{contract.name}” until it answers"):
+            running.append(scenes.wait_until_it_answers(contract))
+        say(f"      {running[-1].url}  {scenes.portal('/services/' + contract.reference)}")
+    return running
+
+
+def _bill(story: Story, reseller: Organisation, contracts: list[Contract]) -> list[Invoice]:
+    with story.step("Close the period, issue the invoices, render and validate them"):
+        invoices = money.bill(reseller, contracts, until=now())
+    for invoice in invoices:
+        say(f"      {invoice.number}  {scenes.portal('/invoices/' + invoice.reference)}")
+    with story.step("Record the payments"):
+        money.pay(invoices)
+    return invoices
+
+
+def _instance(one: scenes.Running) -> dict[str, Any]:
+    return {
+        "offer": one.offer,
+        "url": one.url,
+        "http_status": scenes.check(one),
+        "seconds_to_first_answer": one.seconds,
     }

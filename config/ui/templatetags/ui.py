@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from datetime import datetime
+from decimal import Decimal
 from typing import Any
 
 from django import template
@@ -95,6 +96,12 @@ def state(
         "since": None if brief else since,
         "reason": "" if brief else reason,
     }
+
+
+@register.filter
+def plain(number: Decimal) -> str:
+    """Write an exact number without an exponent or needless zeros."""
+    return f"{number.normalize():f}"
 
 
 @register.filter

@@ -1,0 +1,84 @@
+"""Which invoices a reader sees, and what one of their lines rests on."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+
+from django.db.models import Q, QuerySet
+
+from billing.invoicing.models import Invoice, InvoiceLine
+from billing.invoicing.states import State
+from billing.rating import services as rating
+from billing.rating.queries import window_of
+from billing.rating.tariffs import Charge
+from erp.base.errors import DomainError
+from erp.base.periods import Period
+from erp.base.tenancy import AnyUser
+from erp.contracts.models import Contract
+from erp.customers.access import memberships_of
+from erp.customers.states import RIGHTS, Right
+from erp.ports import SampleView, usage_source
+
+MOST_SAMPLES = 200
+
+
+def visible(user: AnyUser) -> QuerySet[Invoice]:
+    """Return the invoices that the user may know of: a draft only who bills for its issuer."""
+    seen = Q(pk__in=[])
+    for member in memberships_of(user):
+        rights, path = RIGHTS[member.role], member.organisation.path
+        if Right.SEE_INVOICES in rights:
+            seen |= Q(organisation__path__startswith=path) & ~Q(number="")
+        if Right.RUN_BILLING in rights:
+            seen |= Q(issuer__path__startswith=path)
+    return Invoice.objects.filter(seen).select_related("organisation", "issuer", "contract")
+
+
+def listed(user: AnyUser, *, state: str = "", text: str = "") -> QuerySet[Invoice]:
+    """Return the invoices that the user sees, newest first, of one state or holding a text."""
+    found = visible(user)
+    if state in State.values:
+        found = found.filter(state=state)
+    if text:
+        found = found.filter(
+            Q(number__istartswith=text)
+            | Q(reference__istartswith=text)
+            | Q(organisation__name__icontains=text)
+        )
+    return found.order_by("-pk")
+
+
+def samples_of(line: InvoiceLine) -> Sequence[SampleView]:
+    """Return the newest samples behind a metered line, as its rating run saw them."""
+    rated = line.rated_line
+    if not rated.meter:
+        return []
+    return usage_source().samples(
+        line=rated.line_id,
+        meter=rated.meter,
+        period=rated.window,
+        stored_before=rated.run.cut_off_at,
+        limit=MOST_SAMPLES,
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class CostSoFar:
+    """What the contract would be billed now, without tax; or why nobody can tell yet."""
+
+    period: Period | None
+    charges: tuple[Charge, ...]
+    total_minor: int
+    reason: str = ""
+
+
+def cost_so_far(contract: Contract, *, at: datetime) -> CostSoFar:
+    """Price what is not billed yet with the engine that will bill it."""
+    period = window_of(contract, at)
+    if period is None:
+        return CostSoFar(None, (), 0, "Everything is billed.")
+    try:
+        charges = rating.price(contract, window=period, cut_off=at)
+    except DomainError as error:
+        return CostSoFar(period, (), 0, str(error))
+    return CostSoFar(period, tuple(charges), sum(one.minor for one in charges))

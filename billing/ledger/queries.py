@@ -1,0 +1,39 @@
+"""The books as they are read: entries in order, and the balance of every account."""
+
+from typing import Any
+
+from django.db.models import QuerySet, Sum
+
+from billing.ledger.models import Account, Entry
+from erp.base.tenancy import AnyUser
+from erp.customers.access import memberships_of
+from erp.customers.models import Organisation
+from erp.customers.states import RIGHTS, Kind, Right
+
+
+def books_of(user: AnyUser) -> list[Organisation]:
+    """Return the sellers whose books the user may read, the provider first."""
+    sellers: dict[int, Organisation] = {}
+    for member in memberships_of(user):
+        if Right.SEE_LEDGER in RIGHTS[member.role]:
+            found = Organisation.objects.filter(path__startswith=member.organisation.path)
+            for one in found.exclude(kind=Kind.CUSTOMER).order_by("path"):
+                sellers[one.pk] = one
+    return list(sellers.values())
+
+
+def entries(books: Organisation) -> QuerySet[Entry]:
+    """Return the entries with their legs, newest first."""
+    found = Entry.objects.filter(organisation=books)
+    return found.prefetch_related("postings__account").order_by("-position")
+
+
+def balances(books: Organisation) -> list[dict[str, Any]]:
+    """Return the accounts with what stands on each, per currency: debit positive."""
+    rows = Account.objects.filter(organisation=books, postings__isnull=False)
+    sums = (
+        rows.values("code", "name", "postings__entry__currency")
+        .annotate(minor=Sum("postings__minor"))
+        .order_by("code", "postings__entry__currency")
+    )
+    return [dict(row) for row in sums]

@@ -1,6 +1,0 @@
-"""Pages of billing runs."""
-
-from django.urls import URLPattern
-
-app_name = "billing-runs"
-urlpatterns: list[URLPattern] = []
