@@ -49,7 +49,14 @@ class Right(TextChoices):
 _SERVICE = {Right.SEE, Right.ORDER, Right.MANAGE_SERVICES, Right.SEE_SECRETS, Right.WRITE_TICKETS}
 _BILLING = {Right.SEE, Right.SEE_INVOICES, Right.PAY, Right.WRITE_TICKETS}
 _OWNER = _SERVICE | _BILLING | {Right.MANAGE_MEMBERS}
-_RESELLER = {Right.MANAGE_CUSTOMERS, Right.MANAGE_PRICES, Right.DECIDE_ORDERS, Right.ANSWER_TICKETS}
+_RESELLER = {
+    Right.MANAGE_CUSTOMERS,
+    Right.MANAGE_PRICES,
+    Right.DECIDE_ORDERS,
+    Right.ANSWER_TICKETS,
+    Right.RUN_BILLING,
+    Right.SEE_LEDGER,
+}
 
 RIGHTS: Mapping[str, frozenset[Right]] = {
     Role.OWNER: frozenset(_OWNER),
