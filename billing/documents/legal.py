@@ -1,6 +1,7 @@
-"""Texts that the law wants printed on a document, by the seller's country.
+"""Texts that the law wants printed on a document, by the seller's country or by the tax.
 
-Source: code de commerce, L441-9 and D441-5; EN 16931 note subjects PMT, PMD, AAB (French profile)
+Source: code de commerce, L441-9 and D441-5; EN 16931 note subjects PMT, PMD, AAB (French profile);
+directive 2006/112/EC, article 226 (11a)
 """
 
 from collections.abc import Mapping
@@ -24,6 +25,28 @@ _FRENCH: Mapping[str, Mapping[str, str]] = {
         "de": "Kein Skonto bei vorzeitiger Zahlung.",
     },
 }
+_NO_TAX: Mapping[str, Mapping[str, str]] = {
+    "AE": {
+        "en": "Reverse charge",
+        "fr": "Autoliquidation",
+        "de": "Steuerschuldnerschaft des Leistungsempfängers",
+    },
+    "G": {
+        "en": "Supplied outside the European Union",
+        "fr": "Prestation hors de l'Union européenne",
+        "de": "Leistung außerhalb der Europäischen Union",
+    },
+    "O": {
+        "en": "Not subject to VAT",
+        "fr": "Hors du champ de la TVA",
+        "de": "Nicht umsatzsteuerbar",
+    },
+}
+
+
+def reason_for(category: str, language: str) -> str:
+    """Return why a tax category bears no tax, as the law wants it named; nothing where it does."""
+    return _NO_TAX.get(category, {}).get(language, "")
 
 
 def notes_for(country: str, language: str) -> tuple[Note, ...]:

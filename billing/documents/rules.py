@@ -45,6 +45,11 @@ def check(snapshot: "Snapshot") -> None:
         check_one(snapshot)
 
 
+def writable(text: str) -> str:
+    """Return a text with a question mark for each character that no document can carry."""
+    return _UNWRITABLE.sub("?", text)
+
+
 def rounded_minor(exact: Decimal) -> int:
     """Round minor units half up, away from zero, without losing digits before."""
     return int(exact.to_integral_value(rounding=ROUND_HALF_UP, context=EXACT))

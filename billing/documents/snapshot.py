@@ -121,6 +121,7 @@ class Snapshot:
         exponent: decimals of the currency, frozen with the document.
         language: in which it is printed: en, fr or de.
         preceding_number: of the invoice that a credit note corrects.
+        contract: our reference of the contract that is billed (BT-12).
         buyer_reference: what the buyer asked to see on it (BT-10).
         payment_reference: what the buyer writes on the transfer (BT-83).
         process: BT-23, such as `S1`, an invoice for services in the French profile.
@@ -146,6 +147,7 @@ class Snapshot:
     period_end_on: date | None = None
     preceding_number: str = ""
     preceding_issued_on: date | None = None
+    contract: str = ""
     buyer_reference: str = ""
     payment_reference: str = ""
     process: str = ""

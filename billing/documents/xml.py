@@ -1,4 +1,4 @@
-"""The same document as CII XML (UN/CEFACT D16B, Factur-X profile EN 16931): same snapshot, same bytes.
+"""A document as CII XML (UN/CEFACT D16B, Factur-X EN 16931): same snapshot, same bytes.
 
 Source: EN 16931-1; Factur-X 1.0.7; the order of elements follows the profile's XSD
 """
@@ -34,7 +34,8 @@ def write(snapshot: Snapshot) -> bytes:
     _text(agreement, "ram:BuyerReference", snapshot.buyer_reference)
     _party(agreement, "ram:SellerTradeParty", snapshot.seller, snapshot)
     _party(agreement, "ram:BuyerTradeParty", snapshot.buyer, snapshot)
-    _add(deal, "ram:ApplicableHeaderTradeDelivery")
+    _contract(agreement, snapshot)
+    _delivery(deal, snapshot)
     _settlement(deal, snapshot)
     written: bytes = etree.tostring(root, encoding="UTF-8", xml_declaration=True, pretty_print=True)
     return written
@@ -135,6 +136,20 @@ def _address(element: etree._Element, party: Party) -> None:
         _text(address, f"ram:Line{name}", text)
     _text(address, "ram:CityName", party.city)
     _text(address, "ram:CountryID", party.country)
+
+
+def _contract(agreement: etree._Element, snapshot: Snapshot) -> None:
+    if snapshot.contract:
+        document = _add(agreement, "ram:ContractReferencedDocument")
+        _text(document, "ram:IssuerAssignedID", snapshot.contract)
+
+
+def _delivery(deal: etree._Element, snapshot: Snapshot) -> None:
+    """Say when the service was complete (BT-72): on the last day of the period."""
+    delivery = _add(deal, "ram:ApplicableHeaderTradeDelivery")
+    if snapshot.period_end_on:
+        event = _add(delivery, "ram:ActualDeliverySupplyChainEvent")
+        _date(event, "ram:OccurrenceDateTime", snapshot.period_end_on)
 
 
 def _settlement(deal: etree._Element, snapshot: Snapshot) -> None:

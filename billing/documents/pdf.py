@@ -1,0 +1,88 @@
+"""A page as PDF/A-3b with its XML inside (Factur-X). Needs the libraries of pango.
+
+Source: Factur-X 1.0.7; ISO 19005-3; docs/adr/0012-documents.md
+"""
+
+import mimetypes
+from pathlib import Path
+from typing import Any
+
+from django.contrib.staticfiles import finders
+from django.core.exceptions import SuspiciousFileOperation
+from facturx import generate_from_binary
+from weasyprint import HTML
+from weasyprint.urls import FatalURLFetchingError, URLFetcher, URLFetcherResponse
+
+from erp.base.errors import DomainError
+
+SCHEME = "static:"
+
+
+class NotOurs(DomainError):
+    """A document may read our own static files only: no network and no other file."""
+
+    code = "not_our_file"
+    status = 500
+
+
+class OwnFiles(URLFetcher):  # type: ignore[misc]
+    """Reads `static:css/document.css` from our static files, and nothing else from anywhere."""
+
+    def __init__(self) -> None:
+        super().__init__(allowed_protocols=(), allow_redirects=False, fail_on_errors=True)
+
+    def fetch(self, url: str, headers: Any = None) -> Any:
+        """Return one of our static files.
+
+        Raises:
+            NotOurs: the address is of another scheme, or leaves our static files.
+        """
+        path = _found(url)
+        kind = mimetypes.guess_type(path.name)[0] or "application/octet-stream"
+        return URLFetcherResponse(url, path.read_bytes(), {"Content-Type": kind})
+
+
+def _found(url: str) -> Path:
+    if not url.startswith(SCHEME):
+        raise NotOurs(f"{url[:80]!r} is not one of our static files.")
+    try:
+        path = finders.find(url.removeprefix(SCHEME))
+    except SuspiciousFileOperation as error:
+        raise NotOurs(f"{url[:80]!r} leads out of our static files.") from error
+    if not isinstance(path, str):
+        raise NotOurs(f"{url[:80]!r} is missing from our static files.")
+    return Path(path)
+
+
+def pdf_of(html: str) -> bytes:
+    """Return a page as PDF/A-3b.
+
+    Raises:
+        NotOurs: the page asks for something that it may not read.
+    """
+    try:
+        page = HTML(string=html, base_url=None, url_fetcher=OwnFiles())
+        written: bytes = page.write_pdf(pdf_variant="pdf/a-3b")
+    except FatalURLFetchingError as error:
+        raise NotOurs(str(error.__cause__ or error)) from error
+    return written
+
+
+def with_xml(pdf: bytes, xml: bytes, *, title: str, author: str, language: str) -> bytes:
+    """Return the PDF with its XML attached as `factur-x.xml`, still PDF/A-3b.
+
+    The XML was validated before: the library's own checks stay off.
+    """
+    metadata = {"author": author, "title": title, "subject": title, "keywords": "Factur-X"}
+    attached: bytes = generate_from_binary(
+        pdf,
+        xml,
+        flavor="factur-x",
+        level="en16931",
+        check_xsd=False,
+        check_schematron=False,
+        pdf_metadata=metadata,
+        lang=language,
+        afrelationship="data",
+    )
+    return attached

@@ -1,0 +1,47 @@
+"""From a snapshot to the bytes that are kept: XML, verdict, page, PDF with the XML inside."""
+
+from dataclasses import dataclass
+from hashlib import sha256
+
+from billing.documents import xml
+from billing.documents.findings import Finding, refuse_fatal
+from billing.documents.labels import labels_in
+from billing.documents.page import html_of
+from billing.documents.pdf import pdf_of, with_xml
+from billing.documents.snapshot import Kind, Snapshot
+from billing.documents.validator import VALIDATOR
+
+
+@dataclass(frozen=True, slots=True)
+class Rendered:
+    """The bytes of a document, their hashes, and what the check found; nothing without a fatal."""
+
+    pdf: bytes
+    xml: bytes
+    pdf_sha256: str
+    xml_sha256: str
+    findings: tuple[Finding, ...]
+
+
+def render(snapshot: Snapshot) -> Rendered:
+    """Return the PDF and XML of a document.
+
+    Raises:
+        Invalid: the XML breaks a rule of EN 16931; no PDF is made.
+        ValidatorFailed: the XML could not be checked.
+    """
+    written = xml.write(snapshot)
+    findings = VALIDATOR.findings(written)
+    refuse_fatal(findings)
+    kind = "invoice" if snapshot.kind == Kind.INVOICE else "credit_note"
+    title = f"{labels_in(snapshot.language)[kind]} {snapshot.number}"
+    pdf = with_xml(
+        pdf_of(html_of(snapshot)),
+        written,
+        title=title,
+        author=snapshot.seller.name,
+        language=snapshot.language,
+    )
+    return Rendered(
+        pdf, written, sha256(pdf).hexdigest(), sha256(written).hexdigest(), tuple(findings)
+    )
