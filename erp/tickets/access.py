@@ -1,10 +1,11 @@
-"""The one way from a user to a ticket."""
+"""The one way from a user to a ticket, and who speaks in it for those who serve."""
 
 from django.shortcuts import get_object_or_404
 
 from erp.base.tenancy import AnyUser
-from erp.customers.access import require
-from erp.customers.states import Right
+from erp.customers.access import memberships_of, require
+from erp.customers.models import Organisation
+from erp.customers.states import RIGHTS, Right
 from erp.tickets.models import Ticket
 
 
@@ -19,3 +20,17 @@ def ticket_for(user: AnyUser, reference: str, *, right: Right) -> Ticket:
     ticket = get_object_or_404(visible, reference=reference)
     require(user, ticket.organisation, right)
     return ticket
+
+
+def answers(user: AnyUser, organisation: Organisation) -> bool:
+    """Return whether the user speaks as staff in this organisation's tickets.
+
+    Staff stand above: a reseller's manager is staff to the reseller's customers and a customer to
+    the provider. The provider has nobody above it and serves itself.
+    """
+    return any(
+        Right.ANSWER_TICKETS in RIGHTS[member.role]
+        and organisation.path.startswith(member.organisation.path)
+        and (member.organisation_id != organisation.pk or organisation.parent_id is None)
+        for member in memberships_of(user)
+    )

@@ -28,6 +28,8 @@ class Ticket(Stateful):
     cause = models.CharField(max_length=120, blank=True)
     opened_by = models.CharField(max_length=150)
     created_at = models.DateTimeField()
+    # Names the form or the call that asked for it: sent twice, it is one ticket.
+    idempotency_key = models.CharField(max_length=80, null=True, blank=True)
 
     objects = TenantQuerySet["Ticket"].as_manager()
 
@@ -38,6 +40,9 @@ class Ticket(Stateful):
                 fields=["cause"],
                 condition=Q(cause__gt="") & ~Q(state=State.CLOSED),
                 name="ticket_one_open_per_cause",
+            ),
+            models.UniqueConstraint(
+                fields=["organisation", "idempotency_key"], name="ticket_once_per_key"
             ),
             models.CheckConstraint(
                 name="ticket_state_is_known", condition=Q(state__in=State.values)
@@ -57,11 +62,17 @@ class Message(models.Model):
     body = models.TextField()
     is_internal = models.BooleanField(default=False)
     at = models.DateTimeField()
+    idempotency_key = models.CharField(max_length=80, null=True, blank=True)
 
     objects = TenantQuerySet["Message"].as_manager()
 
     class Meta:
         ordering = ["at", "pk"]
+        constraints = [
+            models.UniqueConstraint(
+                fields=["ticket", "idempotency_key"], name="message_once_per_key"
+            )
+        ]
 
     def __str__(self) -> str:
         return f"{self.ticket}: {self.author}"

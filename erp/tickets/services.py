@@ -20,6 +20,25 @@ class EmptyMessage(DomainError):
     status = 422
 
 
+class KeyReused(DomainError):
+    """This form was sent before with other words: reload the page and write again."""
+
+    code = "key_reused"
+
+
+class ContinuedElsewhere(DomainError):
+    """Another ticket about the same cause is open: write there."""
+
+    code = "continued_elsewhere"
+
+
+class NotTheirService(DomainError):
+    """The service belongs to another organisation."""
+
+    code = "not_their_service"
+    status = 422
+
+
 @transaction.atomic
 def open_ticket(
     organisation: Organisation,
@@ -30,14 +49,39 @@ def open_ticket(
     by: str,
     kind: Kind = Kind.SUPPORT,
     contract: Contract | None = None,
+    key: str | None = None,
 ) -> Ticket:
-    """Open a conversation with its first message."""
-    return _open(
-        Ticket(organisation=organisation, subject=subject, kind=kind, contract=contract),
-        body=body,
-        at=at,
-        by=by,
+    """Open a conversation with its first message; the same key again is the same ticket.
+
+    Raises:
+        EmptyMessage: there are no words.
+        KeyReused: the key names a ticket with other words.
+        NotTheirService: the contract is not the organisation's.
+    """
+    if contract and contract.organisation_id != organisation.pk:
+        raise NotTheirService
+    ticket = Ticket(
+        organisation=organisation,
+        subject=subject,
+        kind=kind,
+        contract=contract,
+        idempotency_key=key,
     )
+    try:
+        with transaction.atomic():
+            return _open(ticket, body=body, at=at, by=by)
+    except IntegrityError:
+        return _opened_before(ticket, body)
+
+
+def _opened_before(ticket: Ticket, body: str) -> Ticket:
+    asked = Ticket.objects.filter(idempotency_key=ticket.idempotency_key)
+    earlier = asked.get(organisation_id=ticket.organisation_id)
+    first = earlier.messages.order_by("pk")[0]
+    asked_for = (ticket.subject, ticket.contract_id, body.strip())
+    if (earlier.subject, earlier.contract_id, first.body) != asked_for:
+        raise KeyReused
+    return earlier
 
 
 def _open(ticket: Ticket, *, body: str, at: datetime, by: str) -> Ticket:
@@ -49,7 +93,15 @@ def _open(ticket: Ticket, *, body: str, at: datetime, by: str) -> Ticket:
     return ticket
 
 
-def _say(ticket: Ticket, body: str, *, at: datetime, by: str, is_internal: bool = False) -> Message:
+def _say(
+    ticket: Ticket,
+    body: str,
+    *,
+    at: datetime,
+    by: str,
+    is_internal: bool = False,
+    key: str | None = None,
+) -> Message:
     if not body.strip():
         raise EmptyMessage
     return Message.objects.create(
@@ -59,6 +111,7 @@ def _say(ticket: Ticket, body: str, *, at: datetime, by: str, is_internal: bool 
         body=body.strip(),
         is_internal=is_internal,
         at=at,
+        idempotency_key=key,
     )
 
 
@@ -71,13 +124,40 @@ def reply(
     by: str,
     is_staff: bool = False,
     is_internal: bool = False,
+    key: str | None = None,
 ) -> Message:
-    """Say something: an answer of the staff makes it the customer's turn, and the other way."""
-    message = _say(ticket, body, at=at, by=by, is_internal=is_internal)
+    """Say something: an answer of the staff makes it the customer's turn, and the other way.
+
+    Messages of one ticket take turns: its row is locked. The same key again is the same message.
+
+    Raises:
+        EmptyMessage: there are no words.
+        KeyReused: the key names a message with other words.
+        ContinuedElsewhere: it was closed, and its cause has another open ticket.
+    """
+    Ticket.objects.select_for_update().get(pk=ticket.pk)
+    ticket.refresh_from_db(fields=["state", "state_since", "state_reason"])
+    earlier = ticket.messages.filter(idempotency_key=key).first() if key else None
+    if earlier:
+        if (earlier.body, earlier.is_internal) != (body.strip(), is_internal):
+            raise KeyReused
+        return earlier
+    message = _say(ticket, body, at=at, by=by, is_internal=is_internal, key=key)
     turn = State.WAITING if is_staff else State.OPEN
     if not is_internal and ticket.state != turn:
-        move(ticket, turn, at=at, by=by)
+        _take_turn(ticket, turn, at=at, by=by)
     return message
+
+
+def _take_turn(ticket: Ticket, turn: State, *, at: datetime, by: str) -> None:
+    try:
+        with transaction.atomic():
+            move(ticket, turn, at=at, by=by)
+    except IntegrityError as error:
+        other = Ticket.objects.exclude(state=State.CLOSED).get(cause=ticket.cause)
+        raise ContinuedElsewhere(
+            f"{other.reference} is open about the same cause: write there."
+        ) from error
 
 
 def close(ticket: Ticket, *, at: datetime, by: str, why: str = "") -> None:

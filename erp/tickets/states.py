@@ -25,5 +25,5 @@ class State(TextChoices):
 ARROWS: Arrows = {
     State.OPEN: frozenset({State.WAITING, State.CLOSED}),
     State.WAITING: frozenset({State.OPEN, State.CLOSED}),
-    State.CLOSED: frozenset({State.OPEN}),
+    State.CLOSED: frozenset({State.OPEN, State.WAITING}),
 }

@@ -1,6 +1,14 @@
 """Pages of tickets."""
 
-from django.urls import URLPattern
+from django.urls import path
+
+from erp.tickets import views
 
 app_name = "tickets"
-urlpatterns: list[URLPattern] = []
+urlpatterns = [
+    path("", views.listing, name="list"),
+    path("new", views.new, name="new"),
+    path("<str:reference>", views.detail, name="detail"),
+    path("<str:reference>/reply", views.reply, name="reply"),
+    path("<str:reference>/close", views.close, name="close"),
+]

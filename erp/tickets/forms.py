@@ -1,0 +1,88 @@
+"""What people write in tickets."""
+
+from collections.abc import Sequence
+from typing import Any
+
+from django import forms
+
+from erp.base.identifiers import reference
+from erp.contracts.models import Contract
+from erp.customers.models import Organisation
+
+
+def new_key() -> str:
+    """Return a key for one form: sent twice, it is one ticket or one message."""
+    return reference("K")
+
+
+class _Keyed(forms.Form):
+    """A form that is worth the same when it is sent twice."""
+
+    key = forms.RegexField(r"^K-[0-9A-Z]{8}$", initial=new_key, widget=forms.HiddenInput())
+
+
+class TicketForm(_Keyed):
+    """A new ticket: for which organisation, about which service, what is the matter."""
+
+    organisation = forms.ChoiceField()
+    service = forms.ChoiceField(label="Service", required=False)
+    subject = forms.CharField(max_length=200)
+    body = forms.CharField(
+        label="What is the matter?",
+        max_length=20_000,
+        help_text="What did you do, what did you expect, what happened instead?",
+        widget=forms.Textarea(attrs={"rows": 8}),
+    )
+
+    def __init__(
+        self,
+        data: Any = None,
+        *,
+        organisations: Sequence[Organisation],
+        contracts: Sequence[Contract],
+        initial: dict[str, Any] | None = None,
+    ) -> None:
+        super().__init__(data, initial=initial)
+        self._organisations = {one.reference: one for one in organisations}
+        self._contracts = {one.reference: one for one in contracts}
+        if len(self._organisations) == 1:
+            del self.fields["organisation"]
+        else:
+            chosen = [(one.reference, one.name) for one in organisations]
+            self.fields["organisation"].choices = chosen  # type: ignore[attr-defined]
+        services = [(one.reference, f"{one.name} ({one.reference})") for one in contracts]
+        self.fields["service"].choices = [  # type: ignore[attr-defined]
+            ("", "None in particular"), *services
+        ]  # fmt: skip
+
+    def clean(self) -> dict[str, Any]:
+        """Turn references into rows; the service must be one of the organisation."""
+        cleaned: dict[str, Any] = super().clean() or {}
+        contract = self._contracts.get(cleaned.pop("service", ""))
+        first = next(iter(self._organisations))
+        organisation = self._organisations.get(cleaned.pop("organisation", first))
+        if contract and organisation and contract.organisation_id != organisation.pk:
+            self.add_error("service", f"{contract.name} is no service of {organisation.name}.")
+        return cleaned | {"organisation": organisation, "contract": contract}
+
+
+class ReplyForm(_Keyed):
+    """One message."""
+
+    body = forms.CharField(
+        label="Your message", max_length=20_000, widget=forms.Textarea(attrs={"rows": 6})
+    )
+
+
+class StaffReplyForm(ReplyForm):
+    """One message of the staff, for all or for the staff alone."""
+
+    is_internal = forms.BooleanField(
+        label="Internal note", required=False, help_text="Only the staff can read it."
+    )
+
+
+class CloseForm(forms.Form):
+    """How it ended."""
+
+    why = forms.CharField(label="How did it end?", max_length=300, required=False)
