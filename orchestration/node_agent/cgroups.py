@@ -1,9 +1,12 @@
 """Control groups, version 1 and 2: exact CPU and memory of a partition, where we may use them."""
 
 import os
+import signal
+import time
 from pathlib import Path
 
 ROOT = Path("/sys/fs/cgroup")
+END_SECONDS = 10
 
 
 class Cgroups:
@@ -83,6 +86,16 @@ class Cgroups:
             return []
         return [int(pid) for pid in text.split()]
 
+    def end(self, partition):
+        """Kill the processes of a group and what they start meanwhile; then it is gone."""
+        until = time.monotonic() + END_SECONDS
+        pids = self.pids(partition)
+        while pids and time.monotonic() < until:
+            kill(pids)
+            time.sleep(0.05)
+            pids = self.pids(partition)
+        self.remove(partition)
+
     def remove(self, partition):
         """Remove the groups of a partition that has no processes any more."""
         if self.kind != "none":
@@ -91,3 +104,12 @@ class Cgroups:
                     (base / partition).rmdir()
                 except OSError:
                     continue
+
+
+def kill(pids):
+    """Kill processes, of which some may be gone."""
+    for pid in pids:
+        try:
+            os.kill(pid, signal.SIGKILL)
+        except ProcessLookupError:
+            continue

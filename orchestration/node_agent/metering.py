@@ -83,6 +83,7 @@ class Meters:
         self.cgroups = cgroups
         self.table = ProcessTable()
         self.last_cpu = {}
+        self.has_looked = False
         self.sums = {}
         self.disks = {}
         self.looked_at = time.monotonic()
@@ -106,6 +107,7 @@ class Meters:
             readings = self.table.look(groups)
         else:
             readings = {partition: self._from_cgroup(partition) for partition in instances}
+            self._forget(instances)
         for partition, uid in instances.items():
             cpu, memory = readings.get(partition, (0.0, 0))
             sums = self.sums.setdefault((partition, uid), [0.0, 0.0, 0.0])
@@ -117,11 +119,19 @@ class Meters:
         total = self.cgroups.cpu_seconds(partition)
         if total is None:
             return 0.0, 0
-        before = self.last_cpu.get(partition)
+        # The first look after a start of the agent counts from here, a partition that is new since
+        # then from its beginning; lower than before means a new group.
+        before = self.last_cpu.get(partition, 0.0 if self.has_looked else None)
         self.last_cpu[partition] = total
-        # The first look after a start of the agent counts from here; lower means a new group.
         used = 0.0 if before is None else (total - before if total >= before else total)
         return used, self.cgroups.memory_bytes(partition) or 0
+
+    def _forget(self, instances):
+        """A group that is gone with its instance is counted from its beginning when it is back."""
+        self.has_looked = True
+        for partition in set(self.last_cpu) - set(instances):
+            if self.cgroups.cpu_seconds(partition) is None:
+                del self.last_cpu[partition]
 
     def _disk(self, partition, now):
         at, size = self.disks.get(partition, (None, 0))

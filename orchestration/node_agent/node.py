@@ -33,7 +33,7 @@ class Node:
         name = "tenantry-" + hashlib.sha256(str(home.path).encode()).hexdigest()[:12]
         self.cgroups = Cgroups(name)
         self.spool = Spool(home)
-        self.releases = Releases(home)
+        self.releases = Releases(home, self.cgroups)
         self.processes = Processes(home)
         self.meters = Meters(home, self.cgroups)
         self.desired = read_json(home.state / "desired.json", None)
@@ -162,7 +162,10 @@ class Node:
         interval = METERING_SECONDS
         if self.desired:
             interval = self.desired.get("metering", {}).get("interval_seconds", interval)
-        self.spool.append(self.meters.harvest(interval))
+        lost = self.spool.append(self.meters.harvest(interval))
+        if lost:
+            said = f"{lost} samples were given up: the spool is full and nobody fetches it"
+            self.event("", "samples_lost", said)
 
     # The report.
 

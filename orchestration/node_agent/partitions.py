@@ -3,12 +3,13 @@
 import os
 import pwd
 import shutil
-import signal
 import time
 from datetime import datetime, timezone
+from pathlib import Path
 
 from . import promises
 from .backoff import Backoff
+from .cgroups import kill
 from .fill import fill, values_of, with_defaults
 from .home import write_bytes
 
@@ -33,6 +34,7 @@ class Partition:
         self.looked_at = 0.0
         self.backoff = Backoff()
         self.files = {}
+        self.is_clean = False
 
     @property
     def path(self):
@@ -68,35 +70,34 @@ class Partition:
 
     def _wipe(self, instance):
         """Stop all, kill what is left, and remove every file; then the slot is free again."""
-        for name in self.node.services_of(self.name):
-            self.node.processes.remove(name)
-        self._kill_all()
-        if self.path.exists():
-            shutil.rmtree(str(self.path))
+        if not self.is_clean:
+            for name in self.node.services_of(self.name):
+                self.node.processes.remove(name)
+            self._kill_all()
+            if self.path.exists():
+                shutil.rmtree(str(self.path))
+            self.is_clean = True
         self.connection, self.results, self.files = {}, [], {}
         self._found(instance, "wiped" if instance else "empty")
         return True
 
     def _kill_all(self):
+        """Leave no process: neither in the partition's group nor of its user."""
+        self.node.cgroups.end(self.name)
         user = self.node.user_of(self.name)
         until = time.monotonic() + STOP_SECONDS
-        while time.monotonic() < until:
-            pids = self.node.cgroups.pids(self.name)
-            if not pids:
-                break
-            for pid in pids:
-                try:
-                    os.kill(pid, signal.SIGKILL)
-                except ProcessLookupError:
-                    continue
+        pids = processes_of(user[0]) if user else []
+        while pids and time.monotonic() < until:
+            kill(pids)
             time.sleep(0.05)
-        if user is None:
-            return
-        self.node.cgroups.remove(self.name)
+            pids = processes_of(user[0])
 
     def _stop(self, instance):
+        """Stop all and end what a service left behind; the data stay."""
         for name in self.node.services_of(self.name):
             self.node.processes.remove(name)
+        if self.state != "stopped":
+            self._kill_all()
         self.results = []
         self._found(instance, "stopped")
         return True
@@ -124,6 +125,7 @@ class Partition:
 
     def _directory(self):
         owner = self.node.user_of(self.name)
+        self.is_clean = False
         if not self.path.exists():
             self.path.mkdir(mode=0o750)
             (self.path / "data").mkdir(mode=0o750)
@@ -261,6 +263,18 @@ def _print_of(path):
     except OSError:
         return None
     return facts.st_mtime_ns, facts.st_size, facts.st_ino, facts.st_mode, facts.st_uid
+
+
+def processes_of(uid):
+    """Return the processes of a user."""
+    found = []
+    for entry in Path("/proc").glob("[0-9]*"):
+        try:
+            if entry.stat().st_uid == uid:
+                found.append(int(entry.name))
+        except FileNotFoundError:
+            continue
+    return found
 
 
 def user_ids(name):

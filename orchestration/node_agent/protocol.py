@@ -30,7 +30,7 @@ def _parse(line):
     try:
         message = json.loads(line)
         message["op"], message["fence"] = str(message["op"]), int(message["fence"])
-    except (ValueError, KeyError, TypeError):
+    except (ValueError, KeyError, TypeError, RecursionError):
         raise Refused("bad_line", "the line is no JSON object with op and fence")
     return message
 

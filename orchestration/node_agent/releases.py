@@ -20,6 +20,8 @@ from .home import write_bytes
 MOST_BYTES = 20 * 1024 * 1024
 MOST_FILES = 2000
 LARGEST_FILE = 2 * 1024**3
+# Of all builds together: they run as one user.
+MOST_PROCESSES = 1000
 TAIL = 4000
 KEPT = ("PATH", "LANG", "SSL_CERT_FILE", "REQUESTS_CA_BUNDLE")
 KEPT_PREFIXES = ("PIP_",)
@@ -32,8 +34,9 @@ class BadArchive(Exception):
 class Releases:
     """What is built here, what is under way, and what failed and when it is tried again."""
 
-    def __init__(self, home):
+    def __init__(self, home, cgroups):
         self.home = home
+        self.cgroups = cgroups
         self.threads = {}
         self.failures = {}
 
@@ -81,10 +84,15 @@ class Releases:
         thread.start()
 
     def prune(self, wanted):
-        """Remove releases that nothing wants any more."""
+        """Remove releases that nothing wants any more, and what is left of their builds."""
+        busy = {uid for uid, thread in self.threads.items() if thread.is_alive()}
+        kept = busy | set(wanted)
         for path in self.home.releases.iterdir():
-            if path.name not in wanted and not path.name.startswith(".build-"):
+            if path.name.replace(".build-", "", 1) not in kept:
                 shutil.rmtree(str(path), ignore_errors=True)
+        for path in self.home.state.glob("release-*.tar.gz"):
+            if path.name[len("release-") : -len(".tar.gz")] not in kept:
+                path.unlink()
         for uid in set(self.failures) - set(wanted):
             del self.failures[uid]
 
@@ -103,7 +111,8 @@ class Releases:
             os.rename(str(place), str(self.path(uid)))
             self.archive(uid).unlink()
             self.failures.pop(uid, None)
-        except (OSError, BadArchive, tarfile.TarError, subprocess.SubprocessError) as error:
+        except Exception as error:
+            # Whatever it was: it is said, and tried again later and later.
             self.failures.setdefault(uid, Backoff()).failed(str(error)[:500])
             shutil.rmtree(str(place), ignore_errors=True)
 
@@ -153,9 +162,14 @@ class Releases:
             shutil.rmtree(str(place / name), ignore_errors=True)
 
     def _run(self, command, place, environment, log, owner, until):
+        group = "build-" + place.name[-12:]
+        self.cgroups.make(group)
+
         def limits():
+            self.cgroups.join(group)
             resource.setrlimit(resource.RLIMIT_FSIZE, (LARGEST_FILE, LARGEST_FILE))
             if owner:
+                resource.setrlimit(resource.RLIMIT_NPROC, (MOST_PROCESSES, MOST_PROCESSES))
                 os.setgroups([])
                 os.setgid(owner[1])
                 os.setuid(owner[0])
@@ -179,6 +193,8 @@ class Releases:
                 os.killpg(process.pid, signal.SIGKILL)
             except ProcessLookupError:
                 pass
+            # What left the group of the command is still in that of the build.
+            self.cgroups.end(group)
             process.wait()
         if code:
             raise BadArchive(

@@ -100,6 +100,8 @@ class Resident:
                 while True:
                     line = lines.readline(LONGEST_LINE + 1)
                     if not line.endswith(b"\n"):
+                        if len(line) > LONGEST_LINE:
+                            client.sendall(answer(self.node, line))
                         return
                     reply = answer(self.node, line)
                     if b'"op": "accepted"' in reply[:40]:

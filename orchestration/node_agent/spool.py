@@ -23,32 +23,40 @@ class Spool:
             meta = {"epoch": uuid.uuid4().hex, "acked": 0}
             write_json(self.meta, meta)
         self.epoch, self.acked = meta["epoch"], meta["acked"]
-        self.waiting = [sample for sample in self._read() if sample["seq"] > self.acked]
+        found, is_whole = self._read()
+        self.waiting = [sample for sample in found if sample["seq"] > self.acked]
         last = self.waiting[-1]["seq"] if self.waiting else self.acked
         self.sequence = max(last, meta.get("sequence", 0))
         self.stored = len(self.waiting)
+        if not is_whole:
+            self._compact()
 
     def _read(self):
-        """Return what the file holds; a half-written last line never was."""
+        """Return (what the file holds, whether it was whole): a half-written line never was."""
         if not self.file.exists():
-            return []
-        samples = []
+            return [], True
+        samples, is_whole = [], True
         with self.file.open("rb") as lines:
             for line in lines:
                 try:
                     samples.append(json.loads(line))
                 except ValueError:
-                    continue
-        return samples
+                    is_whole = False
+                else:
+                    is_whole = is_whole and line.endswith(b"\n")
+        return samples, is_whole
 
     def append(self, samples):
-        """Number samples and put them on disk before anybody sees them."""
+        """Number samples and put them on disk before anybody sees them.
+
+        Return how many of the oldest had to be given up: the spool never holds more than `MOST`.
+        """
         numbered = []
         for sample in samples:
             self.sequence += 1
             numbered.append(dict(sample, seq=self.sequence))
         if not numbered:
-            return
+            return 0
         with self.file.open("ab") as file:
             for sample in numbered:
                 file.write(json.dumps(sample).encode() + b"\n")
@@ -56,9 +64,11 @@ class Spool:
             os.fsync(file.fileno())
         self.waiting.extend(numbered)
         self.stored += len(numbered)
-        if len(self.waiting) > MOST:
-            self.waiting = self.waiting[-MOST:]
+        lost = max(0, len(self.waiting) - MOST)
+        if lost:
+            self.waiting = self.waiting[lost:]
             self._compact()
+        return lost
 
     def acknowledge(self, epoch, sequence):
         """Forget what the Master has stored."""

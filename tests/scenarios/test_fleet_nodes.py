@@ -16,7 +16,7 @@ from django.db import connection
 
 from erp.base.doors import now
 from erp.tickets.models import Ticket
-from orchestration.convergence import connections, enrolment, services
+from orchestration.convergence import connections, enrolment, intake, services
 from orchestration.convergence.lease import LENGTH
 from orchestration.convergence.ssh import new_key
 from orchestration.convergence.tasks import converge_node
@@ -165,14 +165,14 @@ def test_a_cut_in_the_middle_of_a_pass_is_healed_by_a_later_one(
     instance = a_service()
     monkeypatch.setattr("orchestration.convergence.ssh.ANSWER_SECONDS", 2.0)
     monkeypatch.setattr("orchestration.convergence.ssh.CONNECT_SECONDS", 2.0)
-    real = services.intake.take
+    real = intake.take
 
     def cut_then_take(*args: object, **kwargs: object) -> None:
         real(*args, **kwargs)  # type: ignore[arg-type]
-        monkeypatch.setattr(services.intake, "take", real)
+        monkeypatch.setattr(intake, "take", real)
         host.cut()
 
-    monkeypatch.setattr(services.intake, "take", cut_then_take)
+    monkeypatch.setattr(intake, "take", cut_then_take)
     converged(node)
     node.refresh_from_db()
     assert node.failures == 1

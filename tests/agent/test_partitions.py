@@ -1,0 +1,153 @@
+"""A wipe leaves nothing, a link leads nowhere else, a failure is said and waits."""
+
+# mypy: disable-error-code="no-untyped-call"
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from orchestration.node_agent.node import Node
+from orchestration.node_agent.partitions import Partition
+from tests.agent.home import a_document, a_home
+
+INSTANCE = {
+    "uid": "I-1",
+    "generation": 1,
+    "requested_state": "started",
+    "release": "r1",
+    "software_type": "default",
+    "parameters": {},
+    "secrets": {},
+    "limits": {},
+}
+
+
+@pytest.fixture
+def node(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Node:
+    """A node without root and without a supervisor: its releases declare no services."""
+    monkeypatch.setattr("os.geteuid", lambda: 1000)
+    one = Node(a_home(tmp_path), "version")
+    release_with(one, {})
+    return one
+
+
+def release_with(node: Node, kind: dict[str, Any], **templates: str) -> None:
+    """Have a release ready whose default type is `kind`."""
+    source = node.releases.path("r1") / "source"
+    source.mkdir(parents=True, exist_ok=True)
+    for name, text in templates.items():
+        (source / name).write_text(text)
+    node.desired = a_document(instance=INSTANCE)
+    node.desired["releases"][0]["profile"]["types"]["default"] = kind
+
+
+def converge(node: Node, partition: Partition, **changes: Any) -> bool:
+    spec = node.desired["partitions"][0]
+    wanted = dict(INSTANCE, **changes) if changes.get("instance", 1) else None
+    return bool(partition.converge(dict(spec, instance=wanted)))
+
+
+@pytest.fixture
+def partition(node: Node) -> Partition:
+    return Partition(node, "p0")
+
+
+def test_a_partition_is_made_filled_and_wiped_without_a_trace(
+    node: Node, partition: Partition
+) -> None:
+    files = [{"path": "etc/a.conf", "template": "a", "secret": True}]
+    release_with(node, {"files": files, "publish": {"url": "http://{address}:{port}/"}}, a="{port}")
+    assert converge(node, partition)
+    written = partition.path / "etc" / "a.conf"
+    assert (written.read_text(), written.stat().st_mode & 0o777) == ("21000", 0o600)
+    assert partition.path.stat().st_mode & 0o777 == 0o750
+    assert partition.report()["connection"] == {"url": "http://127.0.0.1:21000/"}
+    (partition.path / "data" / "deep").mkdir()
+    assert converge(node, partition, requested_state="destroyed", generation=2)
+    assert not partition.path.exists()
+    found = partition.report()
+    assert (found["state"], found["generation"], found["connection"]) == ("wiped", 2, {})
+    assert converge(node, partition, instance=None)
+    assert (partition.report()["state"], partition.report()["instance_uid"]) == ("empty", "")
+
+
+def test_what_was_there_before_the_agent_is_wiped_too(node: Node, partition: Partition) -> None:
+    (partition.path / "data").mkdir(parents=True)
+    assert converge(node, partition, instance=None)
+    assert not partition.path.exists()
+
+
+def test_a_wipe_does_not_follow_links(node: Node, partition: Partition, tmp_path: Path) -> None:
+    outside = tmp_path / "outside"
+    outside.mkdir()
+    (outside / "file").touch()
+    converge(node, partition)
+    (partition.path / "data" / "link").symlink_to(outside)
+    converge(node, partition, requested_state="destroyed")
+    assert (outside / "file").exists()
+
+
+def test_a_stopped_partition_keeps_its_data_and_publishes_nothing(
+    node: Node, partition: Partition
+) -> None:
+    release_with(node, {"publish": {"url": "x"}})
+    converge(node, partition)
+    (partition.path / "data" / "kept").touch()
+    assert converge(node, partition, requested_state="stopped", generation=2)
+    assert (partition.path / "data" / "kept").exists()
+    assert (partition.report()["state"], partition.report()["connection"]) == ("stopped", {})
+
+
+def test_a_file_changed_by_hand_is_put_back_and_told(node: Node, partition: Partition) -> None:
+    release_with(node, {"files": [{"path": "a.conf", "template": "a"}]}, a="right")
+    converge(node, partition)
+    (partition.path / "a.conf").write_text("wrong")
+    converge(node, partition)
+    assert (partition.path / "a.conf").read_text() == "right"
+    (event,) = node.events
+    assert (event["kind"], event["message"]) == ("drift", "a.conf was changed and put back")
+
+
+def test_a_partition_cannot_lead_the_agent_elsewhere_by_a_link(
+    node: Node, partition: Partition, tmp_path: Path
+) -> None:
+    release_with(node, {"files": [{"path": "etc/a.conf", "template": "a"}]}, a="right")
+    converge(node, partition)
+    outside = tmp_path / "outside"
+    outside.mkdir()
+    (partition.path / "etc" / "a.conf").unlink()
+    (partition.path / "etc").rmdir()
+    (partition.path / "etc").symlink_to(outside)
+    converge(node, partition)
+    assert list(outside.iterdir()) == []
+    assert (partition.path / "etc" / "a.conf").read_text() == "right"
+    assert not (partition.path / "etc").is_symlink()
+
+
+def test_what_cannot_be_done_is_said_and_waits_for_its_next_turn(
+    node: Node, partition: Partition
+) -> None:
+    release_with(node, {"files": [{"path": "a.conf", "template": "missing"}]})
+    assert not converge(node, partition)
+    assert partition.state == "failed"
+    assert partition.reason.startswith("FileNotFoundError")
+    assert not partition.backoff.is_due()
+    release_with(node, {})
+    assert not converge(node, partition)
+    assert converge(node, partition, generation=2), "a new generation is tried at once"
+
+
+def test_a_release_that_is_not_ready_is_building(node: Node, partition: Partition) -> None:
+    node.releases.path("r1").rename(node.releases.path("elsewhere"))
+    assert not converge(node, partition)
+    assert partition.state == "building"
+    node.releases.failures["r1"] = node.releases.failures.get("r1") or Failed()
+    assert not converge(node, partition)
+    assert (partition.state, partition.reason) == ("failed", "pip said no")
+
+
+class Failed:
+    """A build that failed."""
+
+    reason = "pip said no"

@@ -1,0 +1,68 @@
+"""A promise passes or fails with a message that says what was found."""
+
+# mypy: disable-error-code="no-untyped-call"
+
+import socket
+import threading
+from collections.abc import Iterator
+from http.server import BaseHTTPRequestHandler, HTTPServer
+
+import pytest
+
+from orchestration.node_agent import promises
+
+
+class Page(BaseHTTPRequestHandler):
+    """Answers what the path says, and shows who asks."""
+
+    def do_GET(self) -> None:
+        self.send_response(int(self.path[1:]))
+        self.end_headers()
+        self.wfile.write(f"who: {self.headers.get('Authorization')}".encode())
+
+    def log_message(self, *_: object) -> None:
+        """Say nothing."""
+
+
+@pytest.fixture
+def site() -> Iterator[str]:
+    with HTTPServer(("127.0.0.1", 0), Page) as server:
+        threading.Thread(target=server.serve_forever, daemon=True).start()
+        yield f"http://127.0.0.1:{server.server_port}"
+        server.shutdown()
+
+
+def test_a_page_that_answers_as_promised_passes(site: str) -> None:
+    passes, message = promises.run({"kind": "http", "url": site + "/200", "contains": "who"})
+    assert (passes, message.rsplit(" in ", 1)[0]) == (True, "answered 200")
+
+
+def test_another_status_or_content_fails_and_says_so(site: str) -> None:
+    assert promises.run({"kind": "http", "url": site + "/404"}) == (
+        False,
+        "answered 404, promised 200",
+    )
+    assert promises.run({"kind": "http", "url": site + "/200", "contains": "never"}) == (
+        False,
+        "the answer does not contain what was promised",
+    )
+    assert promises.run({"kind": "http", "url": site + "/404", "status": 404})[0]
+
+
+def test_user_and_password_go_along(site: str) -> None:
+    asked = {"kind": "http", "url": site + "/200", "user": "u", "password": "p"}
+    assert promises.run(asked | {"contains": "Basic dTpw"})[0]
+
+
+def test_a_port_that_nobody_listens_on_fails_with_the_reason() -> None:
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        port = server.getsockname()[1]
+        asked = {"kind": "port", "address": "127.0.0.1", "port": str(port)}
+        assert promises.run(asked) == (True, f"port {port} answers")
+    passes, message = promises.run(asked)
+    assert (passes, message.split(":")[0]) == (False, "ConnectionRefusedError")
+
+
+def test_nonsense_fails_and_raises_nothing() -> None:
+    assert not promises.run({"kind": "port", "address": "127.0.0.1", "port": "x"})[0]
+    assert not promises.run({"kind": "http", "url": "http://127.0.0.1:x/"})[0]
