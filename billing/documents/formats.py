@@ -62,6 +62,10 @@ class Formats:
         """Return day and month, for small print beside a dated period."""
         return format_skeleton("MMMd", day, locale=self.locale)
 
+    def country(self, code: str) -> str:
+        """Return the name of a country; its code where the language has none."""
+        return str(self.locale.territories.get(code, code))
+
     def _major(self, minor: int) -> Decimal:
         return Decimal(minor).scaleb(-self.exponent)
 

@@ -4,7 +4,7 @@ from collections.abc import Mapping
 
 _LABELS: Mapping[str, Mapping[str, str]] = {
     "invoice": {"en": "Invoice", "fr": "Facture", "de": "Rechnung"},
-    "credit_note": {"en": "Credit note", "fr": "Avoir", "de": "Gutschrift"},
+    "credit_note": {"en": "Credit note", "fr": "Avoir", "de": "Rechnungskorrektur"},
     "number": {"en": "Number", "fr": "Numéro", "de": "Nummer"},
     "issued_on": {"en": "Date of issue", "fr": "Date d'émission", "de": "Ausgestellt am"},
     "due_on": {"en": "Date due", "fr": "Date d'échéance", "de": "Fällig am"},
@@ -46,6 +46,7 @@ _DUE_BY = {
     "fr": "{amount} à payer le {day}",
     "de": "{amount} fällig am {day}",
 }
+_AMOUNT = {"en": "{label}: {amount}", "fr": "{label} : {amount}", "de": "{label}: {amount}"}
 _SAMPLES = {
     "en": ("{count} sample, {days}", "{count} samples, {days}"),
     "fr": ("{count} relevé, {days}", "{count} relevés, {days}"),
@@ -72,6 +73,11 @@ def labels_in(language: str) -> dict[str, str]:
 def due_by(language: str, *, amount: str, day: str) -> str:
     """Return the sentence that says what is to be paid, and until when."""
     return _DUE_BY[language].format(amount=amount, day=day)
+
+
+def amount_of(language: str, *, label: str, amount: str) -> str:
+    """Return an amount behind its label; French sets a space before the colon."""
+    return _AMOUNT[language].format(label=label, amount=amount)
 
 
 def days(language: str, *, first: str, last: str) -> str:

@@ -1,5 +1,6 @@
 """The page of a document: every printed text made here, so that the template only places them."""
 
+from decimal import Decimal
 from typing import Any
 
 import segno
@@ -7,7 +8,7 @@ from django.template.loader import render_to_string
 from segno.helpers import make_epc_qr
 
 from billing.documents.formats import Formats
-from billing.documents.labels import days, due_by, labels_in
+from billing.documents.labels import amount_of, days, due_by, labels_in
 from billing.documents.rules import OUTSIDE
 from billing.documents.snapshot import Kind, Line, Party, Snapshot
 from billing.documents.units import name_of
@@ -34,8 +35,8 @@ def context_of(snapshot: Snapshot) -> dict[str, Any]:
         "number": snapshot.number,
         "headline": _headline(snapshot, formats, label),
         "facts": _facts(snapshot, formats, label),
-        "seller": _party(snapshot.seller, label),
-        "buyer": _party(snapshot.buyer, label),
+        "seller": _party(snapshot.seller, formats, label),
+        "buyer": _party(snapshot.buyer, formats, label),
         "lines": [_line(line, formats) for line in snapshot.lines],
         "taxes": _taxes(snapshot, formats),
         "totals": _totals(snapshot, formats, label),
@@ -48,7 +49,8 @@ def _headline(snapshot: Snapshot, formats: Formats, label: dict[str, str]) -> st
     due = formats.money(snapshot.totals.due_minor)
     if snapshot.kind == Kind.INVOICE and snapshot.totals.due_minor > 0:
         return due_by(snapshot.language, amount=due, day=formats.day(snapshot.due_on))
-    return f"{label['credited' if snapshot.kind == Kind.CREDIT_NOTE else 'due']}: {due}"
+    name = "credited" if snapshot.kind == Kind.CREDIT_NOTE else "due"
+    return amount_of(snapshot.language, label=label[name], amount=due)
 
 
 def _facts(snapshot: Snapshot, formats: Formats, label: dict[str, str]) -> list[tuple[str, str]]:
@@ -67,7 +69,7 @@ def _facts(snapshot: Snapshot, formats: Formats, label: dict[str, str]) -> list[
     return [(label[name], text) for name, text in facts.items() if text]
 
 
-def _party(party: Party, label: dict[str, str]) -> dict[str, Any]:
+def _party(party: Party, formats: Formats, label: dict[str, str]) -> dict[str, Any]:
     town = " ".join(part for part in (party.postcode, party.city) if part)
     ids = []
     if party.legal_id:
@@ -75,12 +77,12 @@ def _party(party: Party, label: dict[str, str]) -> dict[str, Any]:
         ids.append((label[name], party.legal_id))
     if party.vat_number:
         ids.append((label["vat_number"], party.vat_number))
-    address = [part for part in (*party.address, town, party.country) if part]
+    address = [part for part in (*party.address, town, formats.country(party.country)) if part]
     return {"name": party.name, "address": address, "ids": ids, "email": party.email}
 
 
 def _line(line: Line, formats: Formats) -> dict[str, str]:
-    unit = line.unit_label or name_of(line.unit, formats.language)
+    unit = line.unit_label or name_of(line.unit, formats.language, line.quantity)
     period = ""
     if line.period_start_on and line.period_end_on:
         first = formats.short_day(line.period_start_on)
@@ -149,7 +151,7 @@ def _qr(snapshot: Snapshot, iban: str) -> dict[str, Any] | None:
     code = make_epc_qr(
         name=snapshot.seller.name[:70],
         iban=iban,
-        amount=f"{snapshot.totals.due_minor // 100}.{snapshot.totals.due_minor % 100:02d}",
+        amount=Decimal(snapshot.totals.due_minor).scaleb(-snapshot.exponent),
         text=snapshot.payment_reference or snapshot.number,
         bic=snapshot.seller.bic or None,
     )

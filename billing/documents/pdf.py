@@ -3,6 +3,7 @@
 Source: Factur-X 1.0.7; ISO 19005-3; docs/adr/0012-documents.md
 """
 
+import logging
 import mimetypes
 from pathlib import Path
 from typing import Any
@@ -16,6 +17,9 @@ from weasyprint.urls import FatalURLFetchingError, URLFetcher, URLFetcherRespons
 from erp.base.errors import DomainError
 
 SCHEME = "static:"
+# They tell every step of every document: 50 lines each.
+for noisy in ("fontTools", "factur-x", "weasyprint.progress"):
+    logging.getLogger(noisy).setLevel(logging.WARNING)
 
 
 class NotOurs(DomainError):

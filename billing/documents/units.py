@@ -4,6 +4,7 @@ The recommendation knows no GiB-hour: it is billed by "one" (C62) and named in w
 """
 
 from collections.abc import Mapping
+from decimal import Decimal
 
 ONE = "C62"
 _CODES: Mapping[str, str] = {
@@ -16,13 +17,14 @@ _CODES: Mapping[str, str] = {
     "GB": "E34",
     "GiB.h": ONE,
 }
-_NAMES: Mapping[str, Mapping[str, str]] = {
-    "SEC": {"en": "s", "fr": "s", "de": "s"},
-    "HUR": {"en": "h", "fr": "h", "de": "h"},
-    "DAY": {"en": "days", "fr": "jours", "de": "Tage"},
-    "MON": {"en": "months", "fr": "mois", "de": "Monate"},
-    "ANN": {"en": "years", "fr": "ans", "de": "Jahre"},
-    "E34": {"en": "GB", "fr": "Go", "de": "GB"},
+# How one of it is named, and how many are.
+_NAMES: Mapping[str, Mapping[str, tuple[str, str]]] = {
+    "SEC": {"en": ("s", "s"), "fr": ("s", "s"), "de": ("s", "s")},
+    "HUR": {"en": ("h", "h"), "fr": ("h", "h"), "de": ("h", "h")},
+    "DAY": {"en": ("day", "days"), "fr": ("jour", "jours"), "de": ("Tag", "Tage")},
+    "MON": {"en": ("month", "months"), "fr": ("mois", "mois"), "de": ("Monat", "Monate")},
+    "ANN": {"en": ("year", "years"), "fr": ("an", "ans"), "de": ("Jahr", "Jahre")},
+    "E34": {"en": ("GB", "GB"), "fr": ("Go", "Go"), "de": ("GB", "GB")},
 }
 _LABELS: Mapping[str, Mapping[str, str]] = {
     "GiB.h": {"en": "GiB·h", "fr": "Gio·h", "de": "GiB·h"},
@@ -41,8 +43,13 @@ def label_of(unit: str, language: str) -> str:
     return "" if unit in _CODES else unit
 
 
-def name_of(code: str, language: str) -> str:
-    """Return the printed name of a code; nothing for "one"."""
+def name_of(code: str, language: str, quantity: Decimal) -> str:
+    """Return the printed name of a code for a quantity; nothing for "one".
+
+    French counts in the singular up to two.
+    """
     if code == ONE:
         return ""
-    return _NAMES.get(code, {}).get(language, code)
+    one, many = _NAMES.get(code, {}).get(language, (code, code))
+    is_one = abs(quantity) < 2 if language == "fr" else abs(quantity) == 1
+    return one if is_one else many

@@ -62,7 +62,7 @@ class Validator:
         child, too_late = self._living(), Event()
         assert child.stdin is not None, "it is a pipe"
         assert child.stdout is not None, "it is a pipe"
-        limit = Timer(self.limit_seconds, lambda: (too_late.set(), child.kill()))
+        limit = Timer(self.limit_seconds, _give_up, [child, too_late])
         limit.start()
         try:
             child.stdin.write(question)
@@ -83,6 +83,11 @@ class Validator:
         if self.child is None or self.owner != os.getpid() or self.child.poll() is not None:
             self.child, self.owner = _started(), os.getpid()
         return self.child
+
+
+def _give_up(child: subprocess.Popen[str], too_late: Event) -> None:
+    too_late.set()
+    child.kill()
 
 
 def _started() -> subprocess.Popen[str]:

@@ -43,9 +43,10 @@ class Validator:
         return [*self._by_schema(parsed), *self._by_rules(text)]
 
     def _by_schema(self, parsed: etree._Element) -> Iterator[Found]:
-        if not self.schema.validate(parsed):
-            for error in self.schema.error_log:
-                yield ("XSD", "fatal", error.message, f"line {error.line}")
+        try:
+            self.schema.assertValid(parsed)
+        except etree.DocumentInvalid as error:
+            yield ("XSD", "fatal", str(error), "")
 
     def _by_rules(self, text: str) -> Iterator[Found]:
         node = self.processor.parse_xml(xml_text=text)
@@ -53,7 +54,7 @@ class Validator:
         for failed in etree.fromstring(report.encode()).iter(
             f"{SVRL}failed-assert", f"{SVRL}successful-report"
         ):
-            words = " ".join("".join(failed.itertext()).split())
+            words = " ".join("".join(map(str, failed.itertext())).split())
             rule = failed.get("id") or words.partition("]")[0].lstrip("[")
             severity = failed.get("flag") or failed.get("role") or "fatal"
             yield (rule, _severity(severity), words, failed.get("location") or "")
