@@ -62,3 +62,15 @@ def organisation_for(user: AnyUser, reference: str, *, right: Right) -> Organisa
     organisation = get_object_or_404(Organisation.objects.visible_to(user), reference=reference)
     require(user, organisation, right)
     return organisation
+
+
+def may_edit(user: AnyUser, organisation: Organisation) -> bool:
+    """Return whether the user keeps its billing facts: its own head, or who sells to it."""
+    rights = rights_of(user, organisation)
+    return bool(rights & {Right.MANAGE_MEMBERS, Right.MANAGE_CUSTOMERS})
+
+
+def may_grant(user: AnyUser, organisation: Organisation) -> bool:
+    """Return whether the user sets its terms: nobody grants credit to their own organisation."""
+    seller = organisation.parent
+    return seller is not None and Right.MANAGE_CUSTOMERS in rights_of(user, seller)

@@ -89,6 +89,26 @@ def _add(
 
 
 @transaction.atomic
+def change_facts(organisation: Organisation, *, at: datetime, by: str, **facts: Any) -> None:
+    """Change what is known of a party; the journal keeps what it was before.
+
+    Changing to the same changes nothing.
+    """
+    stored = Organisation.objects.select_for_update().get(pk=organisation.pk)
+    before = {name: getattr(stored, name) for name in facts}
+    changed = sorted(name for name, value in facts.items() if before[name] != value)
+    if not changed:
+        return
+    Organisation.objects.filter(pk=stored.pk).update(**{name: facts[name] for name in changed})
+    details = {
+        "before": {name: before[name] for name in changed},
+        "after": {name: facts[name] for name in changed},
+    }
+    words = ", ".join(name.removesuffix("_minor").replace("_", " ") for name in changed)
+    record(stored, "changed", at=at, by=by, why=words, **details)
+
+
+@transaction.atomic
 def add_member(
     organisation: Organisation,
     *,

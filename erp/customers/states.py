@@ -57,6 +57,9 @@ _RESELLER = {
     Right.RUN_BILLING,
     Right.SEE_LEDGER,
 }
+# The provider sells too: its accountant founds customers and resellers, and decides on credit.
+_ACCOUNTANT = {Right.SEE, Right.SEE_INVOICES, Right.RUN_BILLING, Right.SEE_LEDGER}
+_ACCOUNTANT |= {Right.MANAGE_PRICES, Right.MANAGE_CUSTOMERS, Right.DECIDE_ORDERS}
 
 RIGHTS: Mapping[str, frozenset[Right]] = {
     Role.OWNER: frozenset(_OWNER),
@@ -64,9 +67,7 @@ RIGHTS: Mapping[str, frozenset[Right]] = {
     Role.BILLING: frozenset(_BILLING),
     Role.READ_ONLY: frozenset({Right.SEE, Right.SEE_INVOICES}),
     Role.RESELLER_MANAGER: frozenset(_OWNER | _RESELLER),
-    Role.ACCOUNTANT: frozenset(
-        {Right.SEE, Right.SEE_INVOICES, Right.RUN_BILLING, Right.SEE_LEDGER, Right.MANAGE_PRICES}
-    ),
+    Role.ACCOUNTANT: frozenset(_ACCOUNTANT),
     Role.OPERATOR: frozenset(
         {Right.SEE, Right.OPERATE, Right.MANAGE_SERVICES, Right.WRITE_TICKETS, Right.ANSWER_TICKETS}
     ),

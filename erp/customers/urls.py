@@ -1,6 +1,16 @@
 """Pages of organisations and their members."""
 
-from django.urls import URLPattern
+from django.urls import path
+
+from erp.customers import views
 
 app_name = "organisations"
-urlpatterns: list[URLPattern] = []
+urlpatterns = [
+    path("", views.listing, name="list"),
+    path("<str:reference>", views.detail, name="detail"),
+    path("<str:reference>/customers/new", views.new_customer, name="new_customer"),
+    path("<str:reference>/resellers/new", views.new_reseller, name="new_reseller"),
+    path("<str:reference>/edit", views.edit, name="edit"),
+    path("<str:reference>/terms", views.terms, name="terms"),
+    path("<str:reference>/members/new", views.new_member, name="new_member"),
+]

@@ -1,0 +1,126 @@
+"""What is typed about organisations and their people."""
+
+from decimal import Decimal
+from typing import TYPE_CHECKING, Any
+
+from babel import Locale
+from django import forms
+from stdnum import bic, iban
+from stdnum.eu import vat
+from stdnum.exceptions import ValidationError as BadNumber
+from stdnum.util import get_cc_module
+
+from erp.base.money import exponent, round_minor
+from erp.customers.models import Organisation
+from erp.customers.states import ROLES, Role
+
+_TERRITORIES = Locale("en").territories
+COUNTRIES = sorted(
+    ((code, name) for code, name in _TERRITORIES.items() if len(code) == 2 and code != "ZZ"),
+    key=lambda pair: pair[1],
+)
+PARTY = [
+    "name", "legal_id", "vat_number", "street", "postcode", "city", "country", "email",
+    "electronic_address", "iban", "bic",
+]  # fmt: skip
+
+
+if TYPE_CHECKING:
+    _ModelForm = forms.ModelForm[Organisation]
+else:
+    _ModelForm = forms.ModelForm
+
+
+class PartyForm(_ModelForm):
+    """What stands on an invoice about a party, each number checked by its own digits."""
+
+    country = forms.ChoiceField(choices=COUNTRIES)
+
+    class Meta:
+        model = Organisation
+        fields = PARTY
+        labels = {
+            "legal_id": "Registration number",
+            "vat_number": "VAT number",
+            "iban": "IBAN",
+            "bic": "BIC",
+            "email": "Mail address for invoices",
+        }
+        help_texts = {"electronic_address": "Where e-invoices go, for example a Peppol address."}
+
+    def clean_vat_number(self) -> str:
+        """Check the digits of the number as its country defines them."""
+        typed = str(self.cleaned_data["vat_number"])
+        country = str(self.data.get("country", ""))
+        known = vat if country.lower() in vat.MEMBER_STATES else get_cc_module(country, "vat")
+        example = " Write it with its country, for example FR44732829320." if known is vat else ""
+        return _checked(known, typed, f"This is no valid VAT number.{example}")
+
+    def clean_iban(self) -> str:
+        """Check the digits of the account."""
+        return _checked(iban, self.cleaned_data["iban"], "This is no valid IBAN: compare it again.")
+
+    def clean_bic(self) -> str:
+        """Check the form of the bank's code."""
+        return _checked(bic, self.cleaned_data["bic"], "A BIC has 8 or 11 signs.")
+
+
+def _checked(rules: Any, typed: str, message: str) -> str:
+    if not typed or rules is None:
+        return typed.strip()
+    try:
+        return str(rules.validate(typed))
+    except BadNumber as error:
+        raise forms.ValidationError(message) from error
+
+
+class NewPartyForm(PartyForm):
+    """A new customer or reseller."""
+
+    class Meta(PartyForm.Meta):
+        fields = [*PARTY, "currency"]
+
+    def clean_currency(self) -> str:
+        """Accept three capital letters."""
+        typed = str(self.cleaned_data["currency"]).upper()
+        if not (len(typed) == 3 and typed.isascii() and typed.isalpha()):
+            raise forms.ValidationError("Three letters, ISO 4217: EUR.")
+        return typed
+
+
+class TermsForm(forms.Form):
+    """What the seller grants."""
+
+    payment_days = forms.IntegerField(label="Days to pay", min_value=0, max_value=365)
+    credit_limit = forms.DecimalField(
+        label="Credit limit a month",
+        min_value=0,
+        max_digits=15,
+        required=False,
+        help_text="Orders above it wait for your approval. Empty: without a limit.",
+    )
+
+    def facts(self, currency: str) -> dict[str, Any]:
+        """Return the columns, the limit in minor units."""
+        limit: Decimal | None = self.cleaned_data["credit_limit"]
+        minor = None if limit is None else round_minor(limit.scaleb(exponent(currency)))
+        days = self.cleaned_data["payment_days"]
+        return {"payment_days": days, "credit_limit_minor": minor}
+
+
+class MemberForm(forms.Form):
+    """A person and a role that this kind of organisation gives."""
+
+    email = forms.EmailField(label="Mail address", max_length=150)
+    role = forms.ChoiceField()
+
+    def __init__(self, organisation: Organisation, data: Any = None) -> None:
+        super().__init__(data)
+        given = ROLES[organisation.kind]
+        self.fields["role"].choices = [  # type: ignore[attr-defined]
+            (role.value, role.label) for role in Role if role in given
+        ]  # fmt: skip
+
+    def clean_role(self) -> Role:
+        """Return the role itself."""
+        return Role(self.cleaned_data["role"])
