@@ -1,10 +1,13 @@
 """What a seller types."""
 
+from collections.abc import Sequence
+from decimal import Decimal
 from typing import Any
 
 from django import forms
 
 from erp.catalogue.models import Plan, PriceKind
+from erp.ports import ProductFacts
 
 
 class PriceListForm(forms.Form):
@@ -23,6 +26,49 @@ class PriceListForm(forms.Form):
     )
 
 
+class EndListForm(forms.Form):
+    """When a price list ends; the next can begin at that moment."""
+
+    ends_at = forms.DateTimeField(
+        label="Valid until",
+        required=False,
+        help_text="In UTC. Empty: it ends now.",
+        widget=forms.DateTimeInput(attrs={"type": "date"}),
+    )
+
+
+class OfferForm(forms.Form):
+    """A software product to sell."""
+
+    name = forms.CharField(max_length=100)
+    summary = forms.CharField(
+        max_length=500, help_text="What it does for the customer, in one sentence."
+    )
+    product = forms.ChoiceField(help_text="What is run for it.")
+
+    def __init__(self, data: Any = None, *, products: Sequence[ProductFacts]) -> None:
+        super().__init__(data)
+        self.fields["product"].choices = [  # type: ignore[attr-defined]
+            (f"{one.name}:{kind}", f"{one.name} {one.version} ({kind})")
+            for one in products
+            for kind in sorted(one.software_types)
+        ]
+
+    def clean(self) -> dict[str, Any]:
+        """Take product and software type apart."""
+        cleaned: dict[str, Any] = super().clean() or {}
+        product, _, kind = cleaned.pop("product", "").partition(":")
+        return cleaned | {"product": product, "software_type": kind}
+
+
+class PlanForm(forms.Form):
+    """A size of an offer."""
+
+    code = forms.SlugField(max_length=40, help_text="Short and stable, for example small.")
+    name = forms.CharField(max_length=100)
+    summary = forms.CharField(max_length=500, required=False)
+
+
 class PriceForm(forms.Form):
     """One price."""
 
@@ -31,6 +77,18 @@ class PriceForm(forms.Form):
     meter = forms.CharField(max_length=40, required=False, help_text="For metered prices.")
     unit = forms.CharField(max_length=20, required=False)
     unit_price = forms.DecimalField(max_digits=20, decimal_places=9, min_value=0)
+    included_quantity = forms.DecimalField(
+        label="Included a month",
+        max_digits=20,
+        decimal_places=6,
+        min_value=0,
+        required=False,
+        help_text="Of the meter, before the price counts. Empty: nothing.",
+    )
+
+    def clean_included_quantity(self) -> Decimal:
+        """Read nothing as zero."""
+        return self.cleaned_data["included_quantity"] or Decimal(0)
 
     def clean(self) -> dict[str, Any]:
         """A metered price names its meter, another one has none."""

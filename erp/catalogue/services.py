@@ -18,6 +18,19 @@ class PriceListOverlaps(DomainError):
     code = "price_list_overlaps"
 
 
+class PlanExists(DomainError):
+    """The offer has a plan with this code already."""
+
+    code = "plan_exists"
+
+
+class EndsTooEarly(DomainError):
+    """A price list ends after it started, and never in the past: prices that were valid stay so."""
+
+    code = "ends_too_early"
+    status = 422
+
+
 @transaction.atomic
 def add_offer(owner: Organisation, *, at: datetime, by: str, **facts: Any) -> Offer:
     """Add an offer to the catalogue."""
@@ -27,16 +40,19 @@ def add_offer(owner: Organisation, *, at: datetime, by: str, **facts: Any) -> Of
 
 
 def add_plan(offer: Offer, *, code: str, name: str, **facts: Any) -> Plan:
-    """Add a plan to an offer; it stands after those that are there."""
-    position = offer.plans.count() + 1
-    return Plan.objects.create(
-        organisation_id=offer.organisation_id,
-        offer=offer,
-        code=code,
-        name=name,
-        position=position,
-        **facts,
-    )
+    """Add a plan to an offer; it stands after those that are there.
+
+    Raises:
+        PlanExists: the code is taken.
+    """
+    columns = {"code": code, "name": name, "position": offer.plans.count() + 1} | facts
+    try:
+        with transaction.atomic():
+            return Plan.objects.create(
+                organisation_id=offer.organisation_id, offer=offer, **columns
+            )
+    except IntegrityError as error:
+        raise PlanExists(f"{offer.name} has a plan {code} already.") from error
 
 
 @transaction.atomic
@@ -70,10 +86,40 @@ def add_price_list(
     return made
 
 
+@transaction.atomic
+def end_price_list(price_list: PriceList, *, ends_at: datetime, at: datetime, by: str) -> None:
+    """Let a list end, so that the next can begin at the same moment.
+
+    Raises:
+        EndsTooEarly: that is in the past, or before it starts.
+        PriceListOverlaps: it would go on into another list.
+    """
+    if ends_at < at or ends_at <= price_list.starts_at:
+        raise EndsTooEarly
+    stored = PriceList.objects.select_for_update().get(pk=price_list.pk)
+    if stored.ends_at and stored.ends_at <= at:
+        raise EndsTooEarly(f"“{stored.name}” has ended already.")
+    try:
+        with transaction.atomic():
+            PriceList.objects.filter(pk=stored.pk).update(ends_at=ends_at)
+    except IntegrityError as error:
+        facts = (stored.organisation, stored.currency, stored.starts_at, ends_at)
+        raise PriceListOverlaps(_overlap(*facts, but=stored)) from error
+    before = stored.ends_at.isoformat() if stored.ends_at else None
+    record(stored, "end_set", at=at, by=by, before=before, after=ends_at.isoformat())
+    price_list.ends_at = ends_at
+
+
 def _overlap(
-    seller: Organisation, currency: str, starts_at: datetime, ends_at: datetime | None
+    seller: Organisation,
+    currency: str,
+    starts_at: datetime,
+    ends_at: datetime | None,
+    but: PriceList | None = None,
 ) -> str:
     others = PriceList.objects.filter(organisation=seller, currency=currency)
+    if but:
+        others = others.exclude(pk=but.pk)
     if ends_at:
         others = others.filter(starts_at__lt=ends_at)
     other = others.exclude(ends_at__lte=starts_at).order_by("starts_at").first()

@@ -1,22 +1,26 @@
 """Pages of offers and price lists."""
 
+from datetime import timedelta
+
 from django.contrib import messages
 from django.contrib.auth.decorators import login_required
 from django.core.exceptions import PermissionDenied
 from django.http import HttpResponse
 from django.shortcuts import get_object_or_404, redirect, render
-from django.views.decorators.http import require_GET, require_http_methods
+from django.views.decorators.http import require_GET, require_http_methods, require_POST
 
 from erp.base.doors import UserRequest, now
 from erp.base.errors import DomainError
 from erp.catalogue import queries, services
-from erp.catalogue.forms import PriceForm, PriceListForm
-from erp.catalogue.models import PriceList
+from erp.catalogue.forms import EndListForm, OfferForm, PlanForm, PriceForm, PriceListForm
+from erp.catalogue.models import Offer, PriceList
 from erp.customers.access import memberships_of
 from erp.customers.models import Organisation
 from erp.customers.states import RIGHTS, Kind, Right
+from erp.ports import product_source
 
 MOST = 200
+INSTANT = timedelta(microseconds=1)
 
 
 @login_required
@@ -32,10 +36,13 @@ def listing(request: UserRequest) -> HttpResponse:
     ]
     shelves = [(buyer, queries.shelf_of(buyer, at=now())) for buyer in buyers]
     lists = PriceList.objects.visible_to(request.user).select_related("organisation")[:MOST]
+    provider = _provider(request)
     facts = {
         "shelves": shelves,
         "lists": lists if Right.MANAGE_PRICES in request.rights else [],
         "may_price": Right.MANAGE_PRICES in request.rights,
+        "offers": Offer.objects.filter(organisation=provider) if provider else [],
+        "may_offer": provider is not None,
     }
     return render(request, "catalogue/list.html", facts)
 
@@ -87,6 +94,76 @@ def price_list(request: UserRequest, reference: str) -> HttpResponse:
         "price_list": found,
         "prices": found.prices.select_related("plan__offer").order_by("plan", "kind", "meter"),
         "form": form if found.organisation in _sellers(request) else None,
+        "may_end": found.organisation in _sellers(request) and _goes_on(found),
+        "end_form": EndListForm(auto_id="end_%s"),
         "crumbs": [("Catalogue", "/catalogue/")],
     }
     return render(request, "catalogue/price_list.html", facts, status=422 if form.errors else 200)
+
+
+def _goes_on(found: PriceList) -> bool:
+    return found.ends_at is None or found.ends_at > now()
+
+
+@login_required
+@require_POST
+def end_list(request: UserRequest, reference: str) -> HttpResponse:
+    """Let a price list end, so that the next can begin."""
+    visible = PriceList.objects.visible_to(request.user).select_related("organisation")
+    found = get_object_or_404(visible, reference=reference)
+    if found.organisation not in _sellers(request):
+        raise PermissionDenied
+    form = EndListForm(request.POST)
+    if form.is_valid():
+        at, by = now(), request.user.get_username()
+        ends_at = form.cleaned_data["ends_at"] or max(at, found.starts_at + INSTANT)
+        services.end_price_list(found, ends_at=ends_at, at=at, by=by)
+        messages.success(request, f"“{found.name}” ends: publish the next list.")
+    else:
+        messages.error(request, "Give the end as a date, or nothing to end it now.")
+    return redirect("catalogue:price_list", reference)
+
+
+def _provider(request: UserRequest) -> Organisation | None:
+    """Return the provider when the reader keeps its catalogue."""
+    sellers = _sellers(request)
+    return next((one for one in sellers if one.kind == Kind.PROVIDER), None)
+
+
+@login_required
+@require_http_methods(["GET", "POST"])
+def new_offer(request: UserRequest) -> HttpResponse:
+    """Offer a software product; resellers sell it on."""
+    provider = _provider(request)
+    if provider is None:
+        raise PermissionDenied
+    form = OfferForm(request.POST or None, products=product_source().products())
+    if request.method == "POST" and form.is_valid():
+        by = request.user.get_username()
+        made = services.add_offer(provider, at=now(), by=by, **form.cleaned_data)
+        messages.success(request, "Offered: add a plan, then its prices.")
+        return redirect("catalogue:offer", made.reference)
+    facts = {"form": form, "crumbs": [("Catalogue", "/catalogue/")]}
+    return render(request, "catalogue/new_offer.html", facts, status=422 if form.errors else 200)
+
+
+@login_required
+@require_http_methods(["GET", "POST"])
+def offer(request: UserRequest, reference: str) -> HttpResponse:
+    """Show an offer with its plans, and add a plan."""
+    provider = _provider(request)
+    if provider is None:
+        raise PermissionDenied
+    found = get_object_or_404(Offer, organisation=provider, reference=reference)
+    form = PlanForm(request.POST or None)
+    if request.method == "POST" and form.is_valid():
+        try:
+            made = services.add_plan(found, **form.cleaned_data)
+        except DomainError as refusal:
+            form.add_error("code", str(refusal))
+        else:
+            messages.success(request, f"{made.name} is there: it is sold once a list prices it.")
+            return redirect("catalogue:offer", reference)
+    crumbs = [("Catalogue", "/catalogue/")]
+    facts = {"offer": found, "plans": found.plans.all(), "form": form, "crumbs": crumbs}
+    return render(request, "catalogue/offer.html", facts, status=422 if form.errors else 200)

@@ -94,7 +94,8 @@ def a_plan(provider: Organisation, name: str = "Site") -> Plan:
 def a_price_list(
     seller: Organisation, *plans: Plan, monthly: str = "10", **facts: Any
 ) -> PriceList:
-    columns = {"name": "Prices 2026", "currency": "EUR", "starts_at": YEAR_2026} | facts
+    columns: dict[str, Any] = {"name": "Prices 2026", "currency": "EUR", "starts_at": YEAR_2026}
+    columns |= facts
     made = add_price_list(seller, at=NOON, by="test", **columns)
     for plan in plans:
         set_price(made, plan, kind=PriceKind.RECURRING, unit_price=Decimal(monthly), unit="month")
