@@ -30,7 +30,7 @@ def candidates() -> list[Candidate]:
             region=node.region,
             state=node.state,
             free_partitions=node.free,
-            free_memory_bytes=node.facts.get("memory_bytes"),
+            free_memory_bytes=_number(node.facts.get("memory_bytes")),
             is_privileged=bool(node.is_privileged),
             shares_customers=node.shares_customers,
             customers=frozenset(customers[node.pk]),
@@ -38,3 +38,8 @@ def candidates() -> list[Candidate]:
         )
         for node in nodes.order_by("pk")
     ]
+
+
+def _number(fact: object) -> int | None:
+    """Return a fact that a node told of itself, if it is what it should be."""
+    return fact if isinstance(fact, int) else None

@@ -10,7 +10,9 @@ FORMAT = "tenantry.report/1"
 STATES = frozenset(
     {"started", "stopped", "starting", "building", "failed", "wiped", "empty", "waiting"}
 )
+RELEASE_STATES = frozenset({"ready", "building", "failed", "waiting"})
 MOST_PARTITIONS = 1000
+MOST_FACTS = 100
 MOST_PROMISES = 50
 MOST_PAIRS = 50
 LONGEST_TEXT = 8000
@@ -70,7 +72,7 @@ def parse(raw: Mapping[str, Any], *, node: str) -> Report:
     """
     try:
         return _parse(raw, node=node)
-    except (KeyError, TypeError, ValueError, AttributeError) as error:
+    except (KeyError, TypeError, ValueError, AttributeError, OverflowError) as error:
         raise BadReport(f"The report cannot be read: {error!r}"[:500]) from error
 
 
@@ -79,8 +81,11 @@ def _parse(raw: Mapping[str, Any], *, node: str) -> Report:
         raise BadReport("The report has a format that this Master does not read.")
     if raw["node"] != node:
         raise BadReport("The report is of another node.")
-    if len(raw["partitions"]) > MOST_PARTITIONS or len(raw["releases"]) > MOST_PARTITIONS:
-        raise BadReport("The report speaks of too many partitions or releases.")
+    for group, name in (("partitions", "name"), ("releases", "uid")):
+        if len(raw[group]) > MOST_PARTITIONS:
+            raise BadReport("The report speaks of too many partitions or releases.")
+        if len({one[name] for one in raw[group]}) < len(raw[group]):
+            raise BadReport(f"The report speaks twice of one of its {group}.")
     return Report(
         revision=_text(raw["revision"], 64),
         applied=_text(raw["revision_applied"], 64),
@@ -88,25 +93,17 @@ def _parse(raw: Mapping[str, Any], *, node: str) -> Report:
         agent_version=_text(raw["agent_version"], 64),
         epoch=_text(raw["epoch"], 64),
         partitions=[_partition(one) for one in raw["partitions"]],
-        releases=[
-            FoundRelease(
-                uid=_text(one["uid"], 64),
-                state=_text(one["state"], 20),
-                reason=_text(one["reason"]),
-                log_tail=_text(one["log_tail"]),
-            )
-            for one in raw["releases"]
-        ],
+        releases=[_release(one) for one in raw["releases"]],
         samples=[dict(one) for one in raw["samples"]],
         events=[dict(one) for one in raw["events"][:MOST_PARTITIONS]],
-        facts={_text(name, 40): _fact(value) for name, value in raw["facts"].items()},
+        facts={_text(name, 40): _fact(value) for name, value in _some(raw["facts"], MOST_FACTS)},
     )
 
 
 def _partition(one: Mapping[str, Any]) -> FoundPartition:
     if one["state"] not in STATES:
         raise BadReport(f"The report has an unknown state {one['state']!r:.40}.")
-    pairs = list(one["connection"].items())[:MOST_PAIRS]
+    pairs = _some(one["connection"], MOST_PAIRS)
     return FoundPartition(
         name=_text(one["name"], 20),
         instance=_text(one["instance_uid"], 12),
@@ -126,11 +123,28 @@ def _partition(one: Mapping[str, Any]) -> FoundPartition:
     )
 
 
+def _release(one: Mapping[str, Any]) -> FoundRelease:
+    if one["state"] not in RELEASE_STATES:
+        raise BadReport(f"The report has an unknown state of a release {one['state']!r:.40}.")
+    return FoundRelease(
+        uid=_text(one["uid"], 64),
+        state=one["state"],
+        reason=_text(one["reason"]),
+        log_tail=_text(one["log_tail"]),
+    )
+
+
+def _some(pairs: Mapping[str, Any], most: int) -> list[tuple[str, Any]]:
+    return list(pairs.items())[:most]
+
+
 def _text(value: Any, most: int = LONGEST_TEXT) -> str:
     """Return a text that PostgreSQL can hold, cut to its bound."""
     if not isinstance(value, str):
         raise TypeError(f"a text was expected, not {value!r:.40}")
-    return value.replace("\x00", "")[:most]
+    # JSON may hold half a character (a lone surrogate); PostgreSQL may not.
+    whole = value[:most].encode("utf-8", "replace").decode("utf-8")
+    return whole.replace("\x00", "")
 
 
 def _fact(value: Any) -> str | int | bool:

@@ -172,7 +172,7 @@ class Session:
         try:
             answer = json.loads(line)
             op = answer["op"]
-        except (ValueError, KeyError, TypeError) as error:
+        except (ValueError, KeyError, TypeError, RecursionError) as error:
             raise BadAnswer(f"The agent's answer cannot be read: {line[:100]!r}") from error
         if op == "error":
             code, text = str(answer.get("code")), str(answer.get("message"))

@@ -54,15 +54,15 @@ def _parse_one(sample: Mapping[str, Any], *, at: datetime) -> Reading:
     try:
         reading = Reading(
             sequence=int(sample["seq"]),
-            instance=str(sample["instance_uid"])[:12],
-            meter=str(sample["meter"])[:40],
-            unit=str(sample["unit"])[:20],
+            instance=_text(sample["instance_uid"], 12),
+            meter=_text(sample["meter"], 40),
+            unit=_text(sample["unit"], 20),
             quantity=Decimal(str(sample["value"])),
-            accuracy=str(sample.get("accuracy", ""))[:40],
+            accuracy=_text(sample.get("accuracy", ""), 40),
             starts_at=_moment(sample["from"]),
             ends_at=_moment(sample["to"]),
         )
-    except (KeyError, TypeError, ValueError, InvalidOperation) as error:
+    except (KeyError, TypeError, ValueError, OverflowError, InvalidOperation) as error:
         raise BadSamples(f"A sample cannot be read: {error!r}.") from error
     problem = _problem(reading, at=at)
     if problem:
@@ -77,11 +77,16 @@ def _problem(reading: Reading, *, at: datetime) -> str:
         return "has an impossible value"
     if reading.quantity != round(reading.quantity, 9):
         return "has more than 9 decimals"
-    if not reading.starts_at < reading.ends_at <= reading.starts_at + LONGEST:
+    if not timedelta(0) < reading.ends_at - reading.starts_at <= LONGEST:
         return "covers no time, or more than a day"
     if reading.ends_at > at + TOLERANCE:
         return "ends in the future: is the node's clock right?"
     return ""
+
+
+def _text(value: Any, most: int) -> str:
+    """Return a text that PostgreSQL can hold."""
+    return str(value)[:most].encode("utf-8", "replace").decode("utf-8").replace("\x00", "")
 
 
 def _moment(text: Any) -> datetime:
