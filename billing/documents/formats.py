@@ -6,7 +6,7 @@ from decimal import Decimal
 
 from babel import Locale
 from babel.dates import format_date, format_skeleton
-from babel.numbers import format_currency, format_decimal
+from babel.numbers import format_currency, format_decimal, get_currency_symbol
 
 from billing.documents.rules import MOST_DECIMALS
 
@@ -28,8 +28,10 @@ class Formats:
         return Locale.parse(_LOCALES[self.language])
 
     def money(self, minor: int) -> str:
-        """Return an amount with its currency, with all decimals of the currency."""
+        """Return an amount with its currency; letters stand apart from the digits."""
         pattern = str(self.locale.currency_formats["standard"].pattern)
+        if get_currency_symbol(self.currency, locale=self.locale)[-1].isalpha():
+            pattern = pattern.replace("¤#", "¤\xa0#")
         return format_currency(
             self._major(minor),
             self.currency,

@@ -17,6 +17,9 @@ TEMPLATE = "documents/invoice.html"
 # Beyond this the EPC code cannot name the amount (EPC069-12).
 _MOST_BY_QR_MINOR = 99_999_999_999
 
+# The code may leave the BIC out, and refuses what is none.
+_BIC_LENGTHS = (8, 11)
+
 
 def html_of(snapshot: Snapshot) -> str:
     """Return the page of a document as HTML."""
@@ -153,7 +156,7 @@ def _qr(snapshot: Snapshot, iban: str) -> dict[str, Any] | None:
         iban=iban,
         amount=Decimal(snapshot.totals.due_minor).scaleb(-snapshot.exponent),
         text=snapshot.payment_reference or snapshot.number,
-        bic=snapshot.seller.bic or None,
+        bic=snapshot.seller.bic if len(snapshot.seller.bic) in _BIC_LENGTHS else None,
     )
     return {"path": _path(code), "size": code.symbol_size(border=0)[0]}
 

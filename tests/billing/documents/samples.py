@@ -6,7 +6,7 @@ from datetime import date
 from decimal import Decimal
 from itertools import groupby
 
-from billing.documents.legal import notes_for
+from billing.documents.legal import notes_for, reason_for
 from billing.documents.rules import exact_minor, rounded_minor, tax_minor
 from billing.documents.snapshot import Kind, Line, Party, Snapshot, Tax, Totals
 
@@ -47,12 +47,7 @@ GERMAN = Party(
     electronic_address="rechnung@beispiel.example",
     electronic_address_scheme="EM",
 )
-EXEMPT = {
-    "AE": ("Reverse charge", "VATEX-EU-AE"),
-    "G": ("Export outside the EU", "VATEX-EU-G"),
-    "E": ("Exempt: training", "VATEX-EU-132"),
-    "O": ("Not subject to VAT", "VATEX-EU-O"),
-}
+EXEMPT = {"AE": "VATEX-EU-AE", "G": "VATEX-EU-G", "O": "VATEX-EU-O"}
 JANUARY = (date(2026, 1, 1), date(2026, 1, 31))
 
 
@@ -87,7 +82,7 @@ def a_line(
     return replace(line, net_minor=rounded_minor(exact_minor(line, exponent)))
 
 
-def taxes_of(lines: Sequence[Line]) -> tuple[Tax, ...]:
+def taxes_of(lines: Sequence[Line], language: str) -> tuple[Tax, ...]:
     """Return the breakdown of lines by category and rate."""
 
     def key(line: Line) -> tuple[str, Decimal]:
@@ -96,14 +91,15 @@ def taxes_of(lines: Sequence[Line]) -> tuple[Tax, ...]:
     found = []
     for (category, rate), of_rate in groupby(sorted(lines, key=key), key):
         basis = sum(line.net_minor for line in of_rate)
-        reason, code = EXEMPT.get(category, ("", ""))
-        found.append(Tax(category, rate, basis, tax_minor(basis, rate), reason, code))
+        reason = reason_for(category, language)
+        due = tax_minor(basis, rate)
+        found.append(Tax(category, rate, basis, due, reason, EXEMPT.get(category, "")))
     return tuple(found)
 
 
 def a_document(lines: Sequence[Line], **changed: object) -> Snapshot:
     """Return an invoice of these lines, its sums right, anything else as wished."""
-    taxes = taxes_of(lines)
+    taxes = taxes_of(lines, str(changed.get("language", "fr")))
     net = sum(line.net_minor for line in lines)
     tax = sum(one.tax_minor for one in taxes)
     paid = changed.pop("paid_minor", 0)
@@ -208,6 +204,8 @@ def two_rates() -> Snapshot:
             a_line(3, "Correction of F-2025-000311", "-2.5", "1.31", rate="20"),
         ],
         language="en",
+        notes=notes_for("FR", "en"),
+        contract="C-7Q2M4K8P",
         buyer_reference="PO-4711",
         paid_minor=1000,
     )
