@@ -2,13 +2,22 @@
 
 from django.urls import include, path
 from drf_spectacular.views import SpectacularAPIView
+from rest_framework.permissions import IsAuthenticated
 from rest_framework.routers import DefaultRouter
+
+from erp.contracts.api import Services
+from erp.orders.api import Orders
+from erp.tickets.api import Tickets
 
 app_name = "api"
 
-router = DefaultRouter()
+router = DefaultRouter(trailing_slash=False)
+router.include_format_suffixes = False
+router.register("services", Services, basename="services")
+router.register("orders", Orders, basename="orders")
+router.register("tickets", Tickets, basename="tickets")
 
 urlpatterns = [
-    path("schema", SpectacularAPIView.as_view(), name="schema"),
+    path("schema", SpectacularAPIView.as_view(permission_classes=[IsAuthenticated]), name="schema"),
     path("", include(router.urls)),
 ]

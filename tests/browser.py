@@ -76,12 +76,12 @@ def visit(chromium: Browser, live_server: LiveServer) -> Iterator[Visit]:
         strict: bool = True,
         scripts: bool = True,
     ) -> Page:
-        context = _context(chromium, live_server.url, theme, width, scripts)
+        context = context_of(chromium, live_server.url, theme, width, scripts)
         contexts.append(context)
         if user is not None:
             sign_in(context, user, live_server.url)
         page = context.new_page()
-        _guard(page, live_server.url, faults if strict else [])
+        guard(page, live_server.url, faults if strict else [])
         page.goto(live_server.url + path)
         return page
 
@@ -124,7 +124,8 @@ def overflows(page: Page) -> bool:
     return bool(page.evaluate("document.documentElement.scrollWidth > innerWidth"))
 
 
-def _context(browser: Browser, url: str, theme: str, width: int, scripts: bool) -> BrowserContext:
+def context_of(browser: Browser, url: str, theme: str, width: int, scripts: bool) -> BrowserContext:
+    """Return a new window: its theme, its width, with or without scripts."""
     height = 844 if width < 600 else 900
     context = browser.new_context(
         viewport={"width": width, "height": height},
@@ -137,7 +138,7 @@ def _context(browser: Browser, url: str, theme: str, width: int, scripts: bool) 
     return context
 
 
-def _guard(page: Page, url: str, faults: list[str]) -> None:
+def guard(page: Page, url: str, faults: list[str]) -> None:
     """Collect console errors, uncaught exceptions and requests that leave this machine."""
     home = urlsplit(url).netloc
     page.on("pageerror", lambda error: faults.append(f"{page.url}: {error}"))

@@ -54,11 +54,13 @@ PEOPLE = {
     "reseller@demo.example": ("reseller", Role.RESELLER_MANAGER),
     "customer@demo.example": ("customer", Role.OWNER),
 }
-# (name, summary, product, icon, monthly price); used beyond what is included is metered.
+# (name, summary, product, icon), (set-up, monthly price); what is used is metered.
 OFFERS = (
-    ("Static site", "One page on the web, online in seconds.", "static-site", "globe-alt", "4.90"),
-    ("File storage", "WebDAV storage that every desktop mounts.", "webdav", "folder", "9.90"),
-)
+    (("Static site", "One page on the web, online in seconds.", "static-site", "globe-alt"),
+     ("5.00", "4.90")),
+    (("File storage", "WebDAV storage that every desktop mounts.", "webdav", "folder"),
+     ("10.00", "9.90")),
+)  # fmt: skip
 METERS = (
     ("cpu_seconds", "s", "0.000110000", "0"),
     ("memory_gib_hours", "GiB.h", "0.008000000", "0"),
@@ -77,7 +79,7 @@ def seed(*, at: datetime) -> dict[str, Organisation]:
         if not Member.objects.filter(user__email=mail).exists():
             add_member(organisations[kind], email=mail, role=role, password=PASSWORD, at=at, by=BY)
     publish_catalogue(owner=provider, at=at, by=BY)
-    plans = [_offer(provider, offer, at=at) for offer in OFFERS]
+    plans = [(_plan(provider, offer, at=at), prices) for offer, prices in OFFERS]
     for seller in (provider, reseller):
         _prices(seller, plans, at=at)
     return organisations
@@ -87,26 +89,29 @@ def _mails() -> list[str]:
     return [PROVIDER["email"], RESELLER["email"], CUSTOMER["email"]]
 
 
-def _offer(provider: Organisation, offer: tuple[str, ...], *, at: datetime) -> tuple[Plan, str]:
-    name, summary, product, icon, price = offer
+def _plan(provider: Organisation, offer: tuple[str, ...], *, at: datetime) -> Plan:
+    name, summary, product, icon = offer
     found = Offer.objects.filter(organisation=provider, product=product).first()
     if found is None:
         found = add_offer(
             provider, name=name, summary=summary, product=product, icon=icon, at=at, by=BY
         )
         add_plan(found, code="small", name="Small", summary="For one page or a small team")
-    return found.plans.get(code="small"), price
+    return found.plans.get(code="small")
 
 
-def _prices(seller: Organisation, plans: list[tuple[Plan, str]], *, at: datetime) -> None:
+def _prices(
+    seller: Organisation, plans: list[tuple[Plan, tuple[str, str]]], *, at: datetime
+) -> None:
     if PriceList.objects.filter(organisation=seller).exists():
         return
     starts_at = at - timedelta(days=1)
     listed = add_price_list(
         seller, name=f"Prices {at:%Y}", currency=CURRENCY, starts_at=starts_at, at=at, by=BY
     )
-    for plan, price in plans:
-        set_price(listed, plan, kind=PriceKind.RECURRING, unit_price=Decimal(price), unit="month")
+    for plan, (setup, monthly) in plans:
+        set_price(listed, plan, kind=PriceKind.SETUP, unit_price=Decimal(setup))
+        set_price(listed, plan, kind=PriceKind.RECURRING, unit_price=Decimal(monthly), unit="month")
         for meter, unit, unit_price, included in METERS:
             set_price(
                 listed,

@@ -222,8 +222,18 @@ def test_the_servers_are_gone_within_five_seconds_of_sigkill(
     forget(places(var / "test"))
 
 
+def nobody_may_use(path: Path) -> bool:
+    """Return whether the user may read a file: an interpreter below /root is closed to it."""
+    tried = subprocess.run(["test", "-r", str(path)], user="nobody", extra_groups=[], check=False)
+    return tried.returncode == 0
+
+
 @pytest.mark.skipif(os.getuid() != 0, reason="only root can become another user")
 def test_it_runs_as_a_normal_user_too(tmp_path_factory: pytest.TempPathFactory) -> None:
+    needed = [Path(sys.executable).resolve(), Path(os.__file__), ROOT / "manage.py"]
+    closed = [str(path) for path in needed if not nobody_may_use(path)]
+    if closed:
+        pytest.skip(f"NOT TRIED AS A NORMAL USER: closed to other users: {', '.join(closed)}")
     base = Path("/var/tmp") / f"tenantry-user-test-{os.getpid()}"
     base.mkdir()
     os.chown(base, 65534, -1)
