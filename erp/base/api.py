@@ -1,15 +1,36 @@
-"""The JSON door's shared parts: problems as RFC 9457 says, cursor paging."""
+"""The JSON door's shared parts: problems as RFC 9457 says, cursor paging, keys of wishes."""
 
 from typing import Any
 
 from django.core.exceptions import PermissionDenied
 from django.http import Http404
+from drf_spectacular.types import OpenApiTypes
+from drf_spectacular.utils import OpenApiParameter
 from rest_framework import exceptions
 from rest_framework.pagination import CursorPagination
+from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.views import exception_handler
 
 from erp.base.errors import DomainError
+
+_PROBLEM = "application/problem+json"
+_KEY_LENGTH = 80
+KEY_HEADER = OpenApiParameter(
+    "Idempotency-Key",
+    OpenApiTypes.STR,
+    OpenApiParameter.HEADER,
+    required=True,
+    description="Names this wish for ever: the same key again is the same answer. 80 signs.",
+)
+
+
+class KeyMissing(exceptions.APIException):
+    """A call that makes something must be safe to repeat."""
+
+    status_code = 400
+    default_code = "idempotency_key_missing"
+    default_detail = "Send an Idempotency-Key of 1 to 80 printable signs, new for every wish."
 
 
 class ReferenceCursor(CursorPagination):
@@ -20,25 +41,39 @@ class ReferenceCursor(CursorPagination):
     max_page_size = 200
 
 
+def idempotency_key(request: Request) -> str:
+    """Return the key that names the wish.
+
+    Raises:
+        KeyMissing: there is none, or it is too long.
+    """
+    key = str(request.headers.get("Idempotency-Key", "")).strip()
+    if not (key and key.isprintable() and len(key) <= _KEY_LENGTH):
+        raise KeyMissing
+    return key
+
+
 def problem(error: Exception, context: dict[str, Any]) -> Response | None:
     """Answer an error as application/problem+json (RFC 9457)."""
     if isinstance(error, DomainError):
-        body = {"type": f"urn:tenantry:{error.code}", "title": str(error), "status": error.status}
-        return Response(body | error.facts, status=error.status, content_type=_PROBLEM)
+        facts = error.facts | _titled(error.code, str(error), error.status)
+        return Response(facts, status=error.status, content_type=_PROBLEM)
     if isinstance(error, Http404):
         error = exceptions.NotFound()
     elif isinstance(error, PermissionDenied):
         error = exceptions.PermissionDenied()
     answer = exception_handler(error, context)
     if answer is not None and isinstance(error, exceptions.APIException):
-        answer.data = {
-            "type": f"urn:tenantry:{error.default_code}",
-            "title": str(error.default_detail),
-            "status": answer.status_code,
-            "errors": answer.data,
-        }
+        title = str(error.default_detail)
+        facts = _titled(error.default_code, title, answer.status_code)
+        if isinstance(error, exceptions.ValidationError):
+            facts["errors"] = answer.data
+        elif str(error.detail) != title:
+            facts["detail"] = str(error.detail)
+        answer.data = facts
         answer.content_type = _PROBLEM
     return answer
 
 
-_PROBLEM = "application/problem+json"
+def _titled(code: str, title: str, status: int) -> dict[str, Any]:
+    return {"type": f"urn:tenantry:{code}", "title": title, "status": status}

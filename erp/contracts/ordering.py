@@ -50,14 +50,15 @@ def order(request: UserRequest, buyer: str, plan: int) -> HttpResponse:
             parameters.refuse(refusal.facts["errors"])  # type: ignore[attr-defined]
         except DomainError as refusal:
             form.add_error(None, str(refusal))
+    prices = [one for one in (item.recurring, *item.metered) if one]
     facts = {
         "form": form,
         "parameters": parameters,
         "item": item,
         "buyer": organisation,
-        "price": preview([one for one in (item.recurring, *item.metered) if one], currency=item.currency),
+        "price": preview(prices, currency=item.currency),
         "crumbs": [("Catalogue", "/catalogue/")],
-    }  # fmt: skip
+    }
     status = 422 if form.errors or parameters.errors else 200
     return render(request, "orders/new.html", facts, status=status)
 

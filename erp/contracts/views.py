@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from django.contrib import messages
 from django.contrib.auth.decorators import login_required
 from django.http import HttpResponse, StreamingHttpResponse
-from django.shortcuts import redirect, render
+from django.shortcuts import get_object_or_404, redirect, render
 from django.views.decorators.http import require_GET, require_http_methods, require_POST
 
 from erp.base.doors import UserRequest, now
@@ -133,7 +133,7 @@ def end(request: UserRequest, reference: str) -> HttpResponse:
 def parameters(request: UserRequest, reference: str, position: int) -> HttpResponse:
     """Change what the software is told."""
     contract = contract_for(request.user, reference, right=Right.MANAGE_SERVICES)
-    line = contract.lines.get(position=position)
+    line = get_object_or_404(contract.lines, position=position)
     schema = product_source().schema(line.product, line.software_type)
     initial = {f"p_{name}": value for name, value in line.parameters.items()}
     form = schema_form(schema)(request.POST or None, initial=initial)

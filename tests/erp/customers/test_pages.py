@@ -149,7 +149,7 @@ def test_a_new_member_gets_in_by_the_link_of_the_reset_page(tree: Tree) -> None:
 
     user = Member.objects.get(user__email=email).user
     assert not user.has_usable_password()
-    found = re.search(r"https?://[^/]+(/accounts/password/reset/key/\S+)", mail.outbox[0].body)
+    found = re.search(r"https?://[^/]+(/accounts/password/reset/key/\S+)", str(mail.outbox[0].body))
     assert found
     new = Client()
     form = new.get(found[1], follow=True).redirect_chain[-1][0]

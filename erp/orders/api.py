@@ -1,0 +1,80 @@
+"""Orders as JSON: place one, once per key; list, look."""
+
+from typing import Any
+
+from django.db.models import QuerySet
+from django.shortcuts import get_object_or_404
+from drf_spectacular.utils import extend_schema
+from rest_framework import mixins, serializers, viewsets
+from rest_framework.request import Request
+from rest_framework.response import Response
+
+from erp.base.api import KEY_HEADER, idempotency_key
+from erp.base.doors import now
+from erp.catalogue.models import Plan
+from erp.contracts import services
+from erp.customers.access import organisation_for
+from erp.customers.states import Right
+from erp.orders.models import Order
+from erp.orders.services import Wish
+
+
+class OrderOut(serializers.ModelSerializer[Order]):
+    """What was asked, and what became of it."""
+
+    organisation = serializers.CharField(source="organisation.reference", read_only=True)
+    seller = serializers.CharField(source="seller.name", read_only=True)
+    offer = serializers.CharField(source="plan.offer.reference", read_only=True)
+    plan = serializers.CharField(source="plan.code", read_only=True)
+    service = serializers.SerializerMethodField()
+
+    class Meta:
+        model = Order
+        fields = (
+            "reference", "name", "organisation", "seller", "offer", "plan", "parameters",
+            "monthly_minor", "currency", "state", "state_since", "state_reason", "service",
+        )  # fmt: skip
+        read_only_fields = fields
+
+    def get_service(self, order: Order) -> str | None:
+        """Return the reference of the contract that it became."""
+        contract = getattr(order, "contract", None)
+        return str(contract.reference) if contract else None
+
+
+class OrderIn(serializers.Serializer[Any]):
+    """What is asked for."""
+
+    organisation = serializers.CharField(max_length=12, help_text="Who buys: O-…")
+    offer = serializers.CharField(max_length=12, help_text="P-…")
+    plan = serializers.SlugField(max_length=40, help_text="The code of the plan.")
+    name = serializers.CharField(max_length=100, help_text="How you call the service.")
+    parameters = serializers.DictField(required=False, default=dict)
+
+
+class Orders(mixins.ListModelMixin, mixins.RetrieveModelMixin, viewsets.GenericViewSet[Order]):
+    """Orders of the reader's organisations."""
+
+    queryset = Order.objects.none()
+    serializer_class = OrderOut
+    lookup_field = "reference"
+
+    def get_queryset(self) -> QuerySet[Order]:
+        """Return what this user may see."""
+        seen = Order.objects.visible_to(self.request.user)
+        return seen.select_related("organisation", "seller", "plan__offer", "contract")
+
+    @extend_schema(request=OrderIn, responses={201: OrderOut}, parameters=[KEY_HEADER])
+    def create(self, request: Request) -> Response:
+        """Place an order; the same key again answers with the same order."""
+        key = idempotency_key(request)
+        asked = OrderIn(data=request.data)
+        asked.is_valid(raise_exception=True)
+        facts = asked.validated_data
+        buyer = organisation_for(request.user, facts["organisation"], right=Right.ORDER)
+        # Row-level security shows the plans of the buyer's own sellers and no others.
+        plans = Plan.objects.select_related("offer").filter(offer__reference=facts["offer"])
+        plan = get_object_or_404(plans, code=facts["plan"])
+        wish = Wish(key=key, name=facts["name"], plan=plan, parameters=facts["parameters"])
+        placed = services.order(buyer, wish, by=request.user.get_username(), at=now())
+        return Response(OrderOut(self.get_queryset().get(pk=placed.pk)).data, status=201)

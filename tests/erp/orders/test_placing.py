@@ -1,0 +1,117 @@
+"""Orders: once per key, inside the schema, inside the credit limit."""
+
+import threading
+
+import pytest
+from django.db import connection
+
+from erp.base import scope
+from erp.base.journal import JournalLine
+from erp.base.lifecycle import IllegalMove
+from erp.catalogue.models import Offer
+from erp.catalogue.queries import NoPrices
+from erp.contracts import services as contracts
+from erp.contracts.models import Contract
+from erp.orders import services
+from erp.orders.models import Order
+from erp.orders.parameters import BadParameters
+from erp.orders.states import State
+from tests.erp.builders import NOON, Tree, a_plan, a_price_list, a_tree, a_wish
+
+
+def test_the_same_key_is_the_same_order(tree: Tree) -> None:
+    plan = a_plan(tree.provider)
+    a_price_list(tree.reseller, plan)
+
+    first = contracts.order(tree.customer, a_wish(plan), by="alice", at=NOON)
+    again = contracts.order(tree.customer, a_wish(plan), by="alice", at=NOON)
+
+    assert first == again
+    assert (Order.objects.count(), Contract.objects.count()) == (1, 1)
+    assert (first.seller, first.monthly_minor, first.state) == (tree.reseller, 1000, "accepted")
+    assert JournalLine.objects.filter(event="placed").count() == 1
+
+
+@pytest.mark.parametrize("other", [{"name": "Other"}, {"parameters": {"title": "Bye"}}])
+def test_a_key_with_other_content_is_refused(tree: Tree, other: dict[str, object]) -> None:
+    plan = a_plan(tree.provider)
+    a_price_list(tree.reseller, plan)
+    contracts.order(tree.customer, a_wish(plan), by="alice", at=NOON)
+
+    with pytest.raises(services.KeyReused):
+        contracts.order(tree.customer, a_wish(plan, **other), by="alice", at=NOON)
+
+    assert Order.objects.count() == 1
+
+
+def test_parameters_outside_the_schema_are_refused_by_name(tree: Tree) -> None:
+    plan = a_plan(tree.provider)
+    a_price_list(tree.reseller, plan)
+    wrong = {"title": "much longer than twenty signs", "workers": "two", "extra": 1}
+
+    with pytest.raises(BadParameters) as refusal:
+        contracts.order(tree.customer, a_wish(plan, parameters=wrong), by="alice", at=NOON)
+
+    assert set(refusal.value.facts["errors"]) == {"title", "workers", "parameters"}
+    assert "workers: 'two' is not of type 'integer'" in str(refusal.value)
+    assert not Order.objects.exists()
+
+
+def test_what_is_not_sold_or_not_priced_cannot_be_ordered(tree: Tree) -> None:
+    plan = a_plan(tree.provider)
+    with pytest.raises(NoPrices, match="Reseller has no price list in EUR"):
+        contracts.order(tree.customer, a_wish(plan), by="alice", at=NOON)
+
+    a_price_list(tree.reseller)
+    with pytest.raises(NoPrices, match="Prices 2026 has no price for Site Small"):
+        contracts.order(tree.customer, a_wish(plan), by="alice", at=NOON)
+
+    Offer.objects.update(is_open=False)
+    plan.offer.refresh_from_db()
+    with pytest.raises(services.OfferClosed, match="Site is not sold any more"):
+        contracts.order(tree.customer, a_wish(plan), by="alice", at=NOON)
+    assert not Order.objects.exists()
+
+
+def test_an_order_above_the_limit_waits_and_is_decided_once(tree: Tree) -> None:
+    plan = a_plan(tree.provider)
+    a_price_list(tree.reseller, plan)
+    tree.customer.credit_limit_minor = 999
+
+    placed = contracts.order(tree.customer, a_wish(plan), by="alice", at=NOON)
+    assert placed.state == State.PLACED
+    assert not Contract.objects.exists()
+
+    services.refuse(placed, by="bob", at=NOON, why="too much")
+    with pytest.raises(IllegalMove):
+        contracts.accept(placed, by="bob", at=NOON)
+    assert not Contract.objects.exists()
+    assert Order.objects.get().state_reason == "too much"
+
+
+@pytest.mark.django_db(transaction=True)
+def test_two_orders_at_once_do_not_both_slip_below_the_limit() -> None:
+    tree = a_tree()
+    plan = a_plan(tree.provider)
+    a_price_list(tree.reseller, plan)
+    tree.customer.credit_limit_minor = 1500
+    tree.customer.save(update_fields=["credit_limit_minor"])
+    start = threading.Barrier(2)
+
+    def order(key: str) -> None:
+        with scope.everything("a test"):
+            start.wait()
+            try:
+                contracts.order(tree.customer, a_wish(plan, key), by="alice", at=NOON)
+            finally:
+                connection.close()
+
+    threads = [threading.Thread(target=order, args=(f"K-{number}",)) for number in range(2)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+
+    states = sorted(Order.objects.values_list("state", flat=True))
+    assert states == [State.ACCEPTED, State.PLACED]
+    assert Contract.objects.count() == 1
