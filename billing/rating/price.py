@@ -175,7 +175,7 @@ def _minor(tariff: Tariff, quantity: Decimal, currency: str) -> int:
 
 
 def _words(meter: str) -> str:
-    return meter.replace("_", " ")
+    return meter.replace("_", " ").replace("cpu", "CPU").replace("gib hours", "GiB-hours")
 
 
 def _measured(measured: Measured) -> dict[str, str | int]:

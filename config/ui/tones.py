@@ -43,6 +43,12 @@ def look_of(word: str) -> Look:
     return _BY_WORD.get(word.lower(), IDLE)
 
 
+# Words of states and meters that are not written in small letters.
+_SPELT = {"cpu": "CPU", "gib": "GiB", "os": "OS", "id": "ID", "vat": "VAT", "url": "URL"}
+
+
 def label_of(word: str) -> str:
-    """Return `partly_paid` as `Partly paid`."""
-    return word.replace("_", " ").capitalize()
+    """Return `partly_paid` as `Partly paid`, `cpu_seconds` as `CPU seconds`."""
+    words = [_SPELT.get(part, part) for part in word.split("_")]
+    first = words[0] if words[0] in _SPELT.values() else words[0].capitalize()
+    return " ".join([first, *words[1:]])

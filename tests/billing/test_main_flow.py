@@ -59,7 +59,7 @@ def test_a_month_becomes_a_draft_with_exact_lines(usage: FakeUsage) -> None:
     assert lines == [
         ("My site: base price, November 2026", Decimal("0.5"), 1500),
         ("My site: set-up", Decimal("1"), 1000),
-        ("My site: cpu hours", Decimal("40"), 200),
+        ("My site: CPU hours", Decimal("40"), 200),
     ]
     assert (invoice.net_minor, invoice.tax_minor, invoice.total_minor) == (2700, 540, 3240)
     assert (invoice.number, invoice.state) == ("", "draft")

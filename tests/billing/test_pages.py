@@ -131,9 +131,9 @@ def test_a_draft_is_discarded_with_a_reason_only(draft: Invoice) -> None:
 def test_every_line_opens_to_its_samples(issued: Invoice) -> None:
     customer = signed_in(issued.organisation, "billing")
     page = customer.get(f"/invoices/{issued.reference}").content.decode()
-    assert "My site: cpu hours" in page
+    assert "My site: CPU hours" in page
     assert "€38.40" in page
-    line = issued.lines.get(description="My site: cpu hours")
+    line = issued.lines.get(description="My site: CPU hours")
     explained = customer.get(f"/invoices/{issued.reference}/lines/{line.position}").content.decode()
     for words in ("50", "Included", "10 h", issued.rating_run.reference, "node-1", "I-1"):
         assert words in explained, words

@@ -58,7 +58,7 @@ def test_a_customer_reads_the_invoice_down_to_the_samples(system: System, sign_i
     looks_right(page, "invoice-dark")
     assert page.request.get(page.url + "/pdf").body()[:5] == b"%PDF-"
     assert b"CrossIndustryInvoice" in page.request.get(page.url + "/xml").body()
-    page.get_by_role("link", name=re.compile("cpu seconds")).click()
+    page.get_by_role("link", name=re.compile("CPU seconds")).click()
     looks_right(page, "invoice-line-dark")
     expect(page.get_by_role("region", name="Samples").locator("tbody tr").first).to_be_visible()
 
