@@ -41,7 +41,7 @@ def check(snapshot: "Snapshot") -> None:
     Raises:
         Inconsistent: names the rule and both values.
     """
-    for check_one in (_check_head, _check_texts, _check_lines, _check_taxes, _check_totals):
+    for check_one in _CHECKS:
         check_one(snapshot)
 
 
@@ -161,6 +161,15 @@ def _check_tax(tax: "Tax", basis_minor: int) -> None:
     _hold(needs_reason == has_reason, f"BR-E-10, BR-S-10: reason for no tax, {what}")
 
 
+def _check_seller(snapshot: "Snapshot") -> None:
+    """Refuse a seller whom no rule of the norm accepts: once frozen it could not be mended."""
+    name = snapshot.seller.name
+    if any(tax.category == OUTSIDE for tax in snapshot.taxes):
+        _hold(snapshot.seller.legal_id, f"BR-CO-26: {name} has no registration number: add it")
+    else:
+        _hold(snapshot.seller.vat_number, f"BR-S-02: {name} has no VAT number: add it")
+
+
 def _check_totals(snapshot: "Snapshot") -> None:
     totals = snapshot.totals
     net = sum(line.net_minor for line in snapshot.lines)
@@ -171,6 +180,9 @@ def _check_totals(snapshot: "Snapshot") -> None:
     _hold(totals.total_minor == total, f"BR-CO-15: total {totals.total_minor} is not {total}")
     due = totals.total_minor - totals.paid_minor
     _hold(totals.due_minor == due, f"BR-CO-16: due {totals.due_minor} is not {due}")
+
+
+_CHECKS = (_check_head, _check_texts, _check_lines, _check_taxes, _check_seller, _check_totals)
 
 
 def _hold(holds: object, message: str) -> None:

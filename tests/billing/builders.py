@@ -112,7 +112,9 @@ def a_customer(
 def _organisation(
     kind: str, above: Organisation | None, name: str, facts: dict[str, Any]
 ) -> Organisation:
-    columns = {"country": "FR", "email": "a@b.fr", "created_at": at("2026-01-01")} | facts
+    columns = {"country": "FR", "email": "a@b.fr", "created_at": at("2026-01-01")}
+    columns |= {"vat_number": "FR44732829320"} if kind != "customer" else {}
+    columns |= facts
     one = Organisation(kind=kind, name=name, parent=above, **columns)
     one.path = (above.path if above else "") + one.reference + "/"
     one.save()

@@ -125,7 +125,7 @@ def a_document(lines: Sequence[Line], **changed: object) -> Snapshot:
     return Snapshot(lines=tuple(lines), taxes=taxes, totals=totals, **facts)  # type: ignore[arg-type]
 
 
-def usage_lines(**tax: str) -> tuple[Line, ...]:
+def usage_lines(category: str = "S", rate: str = "20") -> tuple[Line, ...]:
     """Return a base price and three meters with prices of many decimals."""
     return (
         a_line(
@@ -134,7 +134,8 @@ def usage_lines(**tax: str) -> tuple[Line, ...]:
             "1",
             "9.90",
             description="Contrat C-7Q2M4K8P, nœud n1.paris",
-            **tax,
+            category=category,
+            rate=rate,
         ),
         a_line(
             2,
@@ -143,7 +144,8 @@ def usage_lines(**tax: str) -> tuple[Line, ...]:
             "0.00011",
             unit="SEC",
             evidence="2 976 relevés du 2026-01-01 00:00 au 2026-02-01 00:00 UTC",
-            **tax,
+            category=category,
+            rate=rate,
         ),
         a_line(
             3,
@@ -153,7 +155,8 @@ def usage_lines(**tax: str) -> tuple[Line, ...]:
             unit="C62",
             unit_label="Gio·h",
             evidence="2 976 relevés; 744,000 Gio·h inclus déduits",
-            **tax,
+            category=category,
+            rate=rate,
         ),
         a_line(
             4,
@@ -162,7 +165,8 @@ def usage_lines(**tax: str) -> tuple[Line, ...]:
             "0.000200001",
             unit="C62",
             unit_label="Gio·h",
-            **tax,
+            category=category,
+            rate=rate,
         ),
     )
 

@@ -8,10 +8,12 @@ from typing import Any
 import pytest
 
 from billing.documents import xml
+from billing.documents.rules import Inconsistent
 from billing.documents.snapshot import Snapshot, from_json
 from billing.documents.validator import VALIDATOR
 from billing.invoicing import services as invoicing
 from billing.invoicing.freeze import language_of, last_day, party
+from billing.invoicing.models import Series
 from billing.rating.services import rate
 from erp.contracts.models import ContractLine
 from erp.customers.models import Organisation
@@ -136,3 +138,15 @@ def test_documents_are_printed_in_english_where_we_do_not_speak_the_language() -
 def test_the_last_day_is_the_one_before_a_midnight_end() -> None:
     assert last_day(at("2026-12-01T00:00")) == date(2026, 11, 30)
     assert last_day(at("2026-12-01T00:01")) == date(2026, 12, 1)
+
+
+def test_a_seller_without_a_vat_number_issues_nothing(usage: FakeUsage) -> None:
+    a_provider(vat_number="")
+    line = a_contract(prices=PRICES[:1])
+    usage.exists(line, at("2026-11-16"), at("2026-12-01"))
+    run = rate(line.contract, period=NOVEMBER, cut_off=OPENED, at=OPENED)
+    draft = invoicing.draft(run, at=OPENED, by="anna")
+    with pytest.raises(Inconsistent, match="Provider has no VAT number: add it"):
+        invoicing.issue(draft, at=OPENED, by="anna")
+    draft.refresh_from_db()
+    assert (draft.state, draft.number, Series.objects.count()) == ("draft", "", 0)

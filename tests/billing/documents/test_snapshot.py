@@ -9,7 +9,7 @@ import pytest
 from billing.documents.frozen_json import Malformed, UnknownVersion
 from billing.documents.rules import Inconsistent
 from billing.documents.snapshot import Snapshot, from_json
-from tests.billing.documents.samples import GOLDEN, a_document, a_line, domestic
+from tests.billing.documents.samples import GOLDEN, SELLER, a_document, a_line, domestic
 
 
 @pytest.mark.parametrize("name", GOLDEN)
@@ -64,3 +64,8 @@ def test_another_version_and_a_strange_field_are_refused() -> None:
         from_json({**frozen, "colour": "red"})
     with pytest.raises(Malformed):
         from_json({**frozen, "number": 42})
+
+
+def test_a_seller_whom_the_norm_refuses_is_refused_before_the_number_is_taken() -> None:
+    with pytest.raises(Inconsistent, match=r"BR-S-02: Nuage & Fils SAS has no VAT number"):
+        wrong(seller=replace(SELLER, vat_number=""))
