@@ -4,25 +4,24 @@ from django.db import migrations, models
 
 
 class Migration(migrations.Migration):
-
     dependencies = [
-        ('billing', '0005_payments_add_up'),
+        ("billing", "0005_payments_add_up"),
     ]
 
     operations = [
         migrations.AddField(
-            model_name='billingrun',
-            name='issue_asked_at',
+            model_name="billingrun",
+            name="issue_asked_at",
             field=models.DateTimeField(null=True),
         ),
         migrations.AddField(
-            model_name='billingrun',
-            name='issue_asked_by',
+            model_name="billingrun",
+            name="issue_asked_by",
             field=models.CharField(blank=True, max_length=150),
         ),
         migrations.AddField(
-            model_name='billingrun',
-            name='issue_ended_at',
+            model_name="billingrun",
+            name="issue_ended_at",
             field=models.DateTimeField(null=True),
         ),
     ]
