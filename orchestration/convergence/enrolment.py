@@ -14,7 +14,6 @@ from orchestration.convergence import connections, lease
 from orchestration.convergence.services import worker_name
 from orchestration.convergence.ssh import (
     BadAnswer,
-    CommandFailed,
     Connection,
     Target,
     new_key,
@@ -134,13 +133,13 @@ def _bootstrap(
         for line in connection.run(command, given=asked):
             facts |= _take_line(node, line, clock)
             _show_running(node, next(names, ""), clock())
-    except CommandFailed as error:
+        if not facts:
+            raise BadAnswer("The machine ended the preparation without its facts.")
+    except DomainError as error:
         EnrolmentStep.objects.filter(node=node, state="running").update(
             state="failed", ended_at=clock(), message=str(error)
         )
         raise
-    if not facts:
-        raise BadAnswer("The machine ended the preparation without its facts.")
     return facts
 
 

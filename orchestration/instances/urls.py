@@ -9,5 +9,6 @@ urlpatterns = [
     path("", views.listing, name="list"),
     path("of-line/<int:pk>", views.of_line, name="of_line"),
     path("<str:reference>", views.detail, name="detail"),
+    path("<str:reference>/live", views.live, name="live"),
     path("<str:reference>/connection", views.connection, name="connection"),
 ]

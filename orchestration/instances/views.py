@@ -1,5 +1,7 @@
 """Pages of instances, and the fragment that a service's page shows of its own."""
 
+import json
+
 from django.contrib.auth.decorators import login_required
 from django.core.exceptions import PermissionDenied
 from django.http import HttpResponse
@@ -14,9 +16,10 @@ from orchestration.instances import services
 from orchestration.instances.access import instance_for, line_for
 from orchestration.instances.models import Instance
 from orchestration.instances.states import State
-from orchestration.instances.steps import Step, steps_of
+from orchestration.instances.steps import Step, steps_of, trouble_of
 
 PAGE = 50
+EVENTS = 50
 
 
 @login_required
@@ -45,13 +48,27 @@ def listing(request: UserRequest) -> HttpResponse:
 def detail(request: UserRequest, reference: str) -> HttpResponse:
     """Show the operator what is desired, what was found, the log and the history."""
     instance = instance_for(request.user, reference, right=Right.OPERATE)
-    facts = {
-        "instance": instance,
-        "steps": _steps(instance),
-        "events": history(instance),
-        "crumbs": [("Instances", "/instances/")],
-    }
+    facts = _live(instance) | {"crumbs": [("Instances", "/instances/")]}
     return render(request, "instances/detail.html", facts)
+
+
+@login_required
+@require_GET
+def live(request: UserRequest, reference: str) -> HttpResponse:
+    """Return the part of the operator's page that moves."""
+    instance = instance_for(request.user, reference, right=Right.OPERATE)
+    return render(request, "instances/_live.html", _live(instance))
+
+
+def _live(instance: Instance) -> dict[str, object]:
+    steps = _steps(instance)
+    return {
+        "instance": instance,
+        "steps": steps,
+        "trouble": trouble_of(steps),
+        "parameters": json.dumps(instance.parameters, indent=2, ensure_ascii=False),
+        "events": history(instance).order_by("-position")[:EVENTS],
+    }
 
 
 @login_required
@@ -61,10 +78,12 @@ def of_line(request: UserRequest, pk: int) -> HttpResponse:
     line = line_for(request.user, pk, right=Right.SEE)
     instance = Instance.objects.filter(line=line, parent=None).select_related("organisation")
     found = instance.first()
+    steps = _steps(found) if found else []
     facts = {
         "line": line,
         "instance": found,
-        "steps": _steps(found) if found else [],
+        "steps": steps,
+        "trouble": trouble_of(steps),
         "url": services.connection_of(found).get("url", "") if found else "",
         "may_see_secrets": Right.SEE_SECRETS in rights_of(request.user, line.organisation),
         "may_operate": Right.OPERATE in rights_of(request.user, line.organisation),

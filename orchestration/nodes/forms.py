@@ -1,5 +1,6 @@
 """What an operator types to add a machine."""
 
+import base64
 from typing import Any
 
 from django import forms
@@ -38,7 +39,7 @@ class MachineForm(forms.Form):
         """Accept `type base64 [comment]`."""
         text = str(self.cleaned_data["host_key"]).strip()
         parts = text.split()
-        if text and (len(parts) < 2 or not parts[0].startswith(("ssh-", "ecdsa-"))):
+        if text and not _is_key(parts):
             raise forms.ValidationError("Give the key as `ssh-ed25519 AAAA…`.")
         return " ".join(parts[:2])
 
@@ -55,6 +56,18 @@ class MachineForm(forms.Form):
         if typed["private_key"].strip():
             typed["private_key"] = typed["private_key"].replace("\r\n", "\n").strip() + "\n"
         return Machine(**typed)
+
+
+def _is_key(parts: list[str]) -> bool:
+    """Say whether this is `type base64`, and the content of that type."""
+    if len(parts) < 2 or not parts[0].startswith(("ssh-", "ecdsa-")):
+        return False
+    try:
+        content = base64.b64decode(parts[1], validate=True)
+    except ValueError:
+        return False
+    kind = parts[0].encode()
+    return content.startswith(len(kind).to_bytes(4, "big") + kind)
 
 
 class CredentialForm(forms.Form):

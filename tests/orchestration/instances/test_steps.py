@@ -2,12 +2,12 @@
 
 from datetime import timedelta
 
-from orchestration.instances.steps import steps_of
+from orchestration.instances.steps import Step, steps_of, trouble_of
 from tests.orchestration.builders import NOON
 
 
-def words(steps: list[object]) -> list[str]:
-    return [step.state for step in steps]  # type: ignore[attr-defined]
+def words(steps: list[Step]) -> list[str]:
+    return [step.state for step in steps]
 
 
 def test_a_waiting_instance_shows_why_it_has_no_place() -> None:
@@ -39,3 +39,21 @@ def test_a_failed_instance_shows_the_step_that_failed() -> None:
     steps = steps_of(state="failed", reason="pip said no", moves=moves)
     assert words(steps) == ["done", "done", "failed", "waiting", "waiting"]
     assert steps[2].message == "pip said no"
+    assert trouble_of(steps).startswith("The software could not be prepared.")
+
+
+def test_what_ran_and_then_failed_shows_that_it_does_not_answer() -> None:
+    moves = [("requested", NOON), ("placed", NOON), ("started", NOON), ("failed", NOON)]
+    steps = steps_of(state="failed", reason="answered 500, promised 200", moves=moves)
+    assert words(steps) == ["done", "done", "done", "done", "failed"]
+    assert trouble_of(steps).startswith("The service does not answer")
+
+
+def test_a_later_build_that_fails_is_not_taken_for_the_first_start() -> None:
+    moves = [("placed", NOON), ("started", NOON), ("building", NOON), ("failed", NOON)]
+    steps = steps_of(state="failed", reason="no", moves=moves)
+    assert words(steps) == ["done", "done", "failed", "waiting", "waiting"]
+
+
+def test_what_is_well_has_no_trouble() -> None:
+    assert trouble_of(steps_of(state="started", reason="", moves=[("started", NOON)])) == ""

@@ -1,0 +1,149 @@
+"""Sweeps hand every node that is due to its own task; running them twice changes nothing."""
+
+from datetime import timedelta
+from typing import Any
+
+import pytest
+
+from erp.base.doors import now
+from erp.tickets.models import Ticket
+from orchestration.convergence import tasks
+from orchestration.convergence.models import ConvergencePass
+from orchestration.convergence.ssh import NodeUnreachable
+from orchestration.nodes.models import ComputeNode, NodeLease
+from tests.orchestration.builders import a_node
+from tests.orchestration.convergence.placed import an_instance_on
+from tests.orchestration.convergence.reports import a_partition, a_report
+from tests.orchestration.nodes import a_registered_node
+
+pytestmark = pytest.mark.django_db
+
+
+@pytest.fixture
+def sent(monkeypatch: pytest.MonkeyPatch) -> list[tuple[str, dict[str, Any]]]:
+    """What the sweeps hand on."""
+    found: list[tuple[str, dict[str, Any]]] = []
+    for task in (tasks.converge_node, tasks.enrol_node):
+        name = task.name.rsplit(".", 1)[-1]
+        monkeypatch.setattr(task, "delay", lambda name=name, **keys: found.append((name, keys)))
+    return found
+
+
+class FakeNode:
+    """A session with a node that does what it is told at once, or is away."""
+
+    def __init__(self) -> None:
+        self.document: dict[str, Any] = {}
+        self.is_away = False
+
+    def ask(self, message: dict[str, Any]) -> dict[str, Any]:
+        if self.is_away:
+            raise NodeUnreachable("it does not answer")
+        if message["op"] == "desired":
+            self.document = message["document"]
+            return {"op": "accepted"}
+        if self.document.get("revision") != message["revision"]:
+            return {"op": "want", "want": ["desired"]}
+        if message["seen"] == "h" + self.document["revision"][:8]:
+            return {"op": "same", "revision": self.document["revision"], "position": 0}
+        return {"op": "report", "report": self._report()}
+
+    def _report(self) -> dict[str, Any]:
+        revision = self.document["revision"]
+        found = [
+            a_partition(
+                name=slot["name"],
+                instance_uid=slot["instance"]["uid"],
+                generation=slot["instance"]["generation"],
+            )
+            for slot in self.document["partitions"]
+            if slot["instance"]
+        ]
+        return a_report(
+            node=self.document["node"],
+            revision=revision,
+            revision_applied=revision,
+            state_hash="h" + revision[:8],
+            partitions=found,
+            releases=[],
+        )
+
+
+@pytest.fixture
+def far(monkeypatch: pytest.MonkeyPatch) -> FakeNode:
+    fake = FakeNode()
+    monkeypatch.setattr(
+        "orchestration.convergence.services.connections.session_of", lambda node: fake
+    )
+    return fake
+
+
+def a_leased_node() -> ComputeNode:
+    node = a_node()
+    NodeLease.objects.create(organisation=node.organisation, node=node)
+    return node
+
+
+def test_a_document_that_changed_is_handed_on_once(sent: list[Any]) -> None:
+    node = a_leased_node()
+    an_instance_on(node)
+    tasks.sweep_desired()
+    tasks.sweep_desired()
+    assert sent == [("converge_node", {"node": node.pk})]
+
+
+def test_nodes_that_are_due_are_handed_on_and_no_others(sent: list[Any]) -> None:
+    due, later = a_node("due"), a_node("later")
+    ComputeNode.objects.filter(pk=later.pk).update(next_attempt_at=now() + timedelta(hours=1))
+    a_node("retired", state="retired")
+    tasks.sweep_nodes()
+    tasks.sweep_nodes()
+    assert sent == [("converge_node", {"node": due.pk, "why": "its turn"})] * 2
+
+
+def test_a_pass_run_twice_converges_once(far: FakeNode) -> None:
+    node = a_leased_node()
+    instance = an_instance_on(node)
+    tasks.converge_node(node=node.pk)
+    tasks.converge_node(node=node.pk)
+    instance.refresh_from_db()
+    assert (instance.state, instance.observed_generation) == ("started", 1)
+    done = ConvergencePass.objects.get()
+    assert (done.outcome, done.plan) == (
+        "done",
+        [f"p0: install {instance.reference} and have it started"],
+    )
+    node.refresh_from_db()
+    assert node.applied_revision == node.desired_revision != ""
+    assert node.lease.owner == ""
+
+
+def test_a_node_that_is_away_is_one_incident_however_often_it_is_tried(far: FakeNode) -> None:
+    node = a_leased_node()
+    far.is_away = True
+    for _ in range(4):
+        tasks.converge_node(node=node.pk)
+    node.refresh_from_db()
+    assert (node.state, node.failures, node.last_error) == ("unreachable", 4, "it does not answer")
+    assert node.next_attempt_at is not None
+    assert node.next_attempt_at > now()
+    assert Ticket.objects.get().state == "open"
+    far.is_away = False
+    tasks.converge_node(node=node.pk)
+    node.refresh_from_db()
+    assert (node.state, node.failures, Ticket.objects.get().state) == ("ready", 0, "closed")
+
+
+def test_a_node_that_is_not_there_or_not_visited_is_nobodys_work(far: FakeNode) -> None:
+    tasks.converge_node(node=0)
+    tasks.converge_node(node=a_node(state="retired").pk)
+    assert not ConvergencePass.objects.exists()
+
+
+def test_machines_that_stand_still_are_handed_on_and_failed_ones_wait(sent: list[Any]) -> None:
+    node = a_registered_node()
+    failed = a_registered_node(name="other", host="192.0.2.8")
+    failed.steps.filter(name="Sign in").update(state="failed")
+    tasks.sweep_enrolments()
+    tasks.sweep_enrolments()
+    assert sent == [("enrol_node", {"node": node.pk})] * 2

@@ -1,0 +1,172 @@
+"""Operators add, follow and retire machines; nobody else may."""
+
+from typing import Any
+
+import pytest
+from django.test import Client
+
+from erp.base.journal import history
+from erp.customers.states import Role
+from orchestration.nodes.models import ComputeNode
+from orchestration.nodes.services import credential_of
+from tests.orchestration.builders import a_customer, a_node, a_provider
+from tests.orchestration.convergence.placed import an_instance_on
+from tests.orchestration.nodes import HOST_KEY, a_registered_node, an_operator, signed_in
+
+pytestmark = pytest.mark.django_db
+
+
+def typed(**changes: Any) -> dict[str, Any]:
+    return {
+        "name": "lille-1",
+        "host": "192.0.2.7",
+        "port": "22",
+        "ssh_user": "root",
+        "password": "once",
+        "private_key": "",
+        "host_key": HOST_KEY + " root@lille-1",
+        "region": "main",
+        "partition_count": "3",
+    } | changes
+
+
+@pytest.fixture
+def operator() -> Client:
+    return an_operator()
+
+
+def test_a_machine_is_added_and_followed_on_its_page(operator: Client) -> None:
+    answer = operator.post("/nodes/add", typed())
+    node = ComputeNode.objects.get()
+    assert (answer.status_code, answer.headers["Location"]) == (302, f"/nodes/{node.reference}")
+    assert (node.state, node.partition_count, node.host_key) == ("enrolling", 3, HOST_KEY)
+    assert credential_of(node) == "once"
+    page = operator.get(f"/nodes/{node.reference}").content.decode()
+    assert f'<live-refresh src="/nodes/{node.reference}/live">' in page
+    for step in ("Reach the machine", "Install the agent", "Forget the one-time credential"):
+        assert step in page.replace("&#x27;", "'")
+    assert "once" not in page.split("<form")[0]
+    live = operator.get(f"/nodes/{node.reference}/live").content.decode()
+    assert "Reach the machine" in live
+    assert "<html" not in live
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        ({"password": ""}, "Give a password or a private key, one of them."),
+        ({"private_key": "-----BEGIN"}, "Give a password or a private key, one of them."),
+        ({"host_key": "AAAA"}, "Give the key as"),
+        ({"host_key": "ssh-ed25519 AAAA!"}, "Give the key as"),
+        ({"host_key": "ssh-rsa " + HOST_KEY.split()[1]}, "Give the key as"),
+        ({"ssh_user": "root; reboot"}, "Enter a valid value"),
+        ({"name": "Lille 1"}, "valid"),
+        ({"port": "70000"}, "65535"),
+        ({"partition_count": "0"}, "greater than or equal to 1"),
+    ],
+)
+def test_a_form_that_cannot_be_right_says_what_is_wrong(
+    operator: Client, change: dict[str, str], message: str
+) -> None:
+    answer = operator.post("/nodes/add", typed(**change))
+    assert answer.status_code == 422
+    assert message in answer.content.decode()
+    assert not ComputeNode.objects.exists()
+
+
+def test_a_password_is_never_shown_again(operator: Client) -> None:
+    page = operator.post("/nodes/add", typed(host="", password="s3cret-word")).content.decode()
+    assert "s3cret-word" not in page
+
+
+def test_the_same_machine_twice_is_refused_in_words(operator: Client) -> None:
+    operator.post("/nodes/add", typed())
+    answer = operator.post("/nodes/add", typed(name="other"))
+    assert answer.status_code == 422
+    assert "at 192.0.2.7:22 exists already" in answer.content.decode()
+
+
+def test_a_failed_preparation_is_tried_again_with_another_password(operator: Client) -> None:
+    node = a_registered_node(password="wrong")
+    node.steps.filter(name="Sign in").update(state="failed", message="refuses user root")
+    assert "refuses user root" in operator.get(f"/nodes/{node.reference}").content.decode()
+    operator.post(f"/nodes/{node.reference}/try-again", {"password": "right"})
+    node.refresh_from_db()
+    assert credential_of(node) == "right"
+    assert not node.steps.filter(state="failed").exists()
+    operator.post(f"/nodes/{node.reference}/try-again", {"password": ""})
+    node.refresh_from_db()
+    assert credential_of(node) == "right"
+
+
+def test_a_host_key_is_pinned_as_it_was_pasted_from_the_machine(operator: Client) -> None:
+    node = a_registered_node(host_key="")
+    answer = operator.post(f"/nodes/{node.reference}/host-key", {"host_key": "junk"}, follow=True)
+    assert "Paste the key as" in answer.content.decode()
+    operator.post(f"/nodes/{node.reference}/host-key", {"host_key": HOST_KEY + " root@x"})
+    node.refresh_from_db()
+    assert node.host_key == HOST_KEY
+    assert "SHA256:" in operator.get(f"/nodes/{node.reference}").content.decode()
+    assert "host_key_confirmed" in [line.event for line in history(node)]
+
+
+@pytest.mark.parametrize(
+    ("action", "state"), [("close", "closed"), ("drain", "draining"), ("reopen", "ready")]
+)
+def test_a_node_is_closed_drained_and_opened_with_a_reason(
+    operator: Client, action: str, state: str
+) -> None:
+    node = a_node(state="closed" if action == "reopen" else "ready")
+    operator.post(f"/nodes/{node.reference}/do/{action}", {"why": "new disks"})
+    node.refresh_from_db()
+    assert (node.state, node.state_reason) == (state, "new disks")
+
+
+def test_without_a_reason_nothing_is_done(operator: Client) -> None:
+    node = a_node()
+    answer = operator.post(f"/nodes/{node.reference}/do/close", {"why": ""}, follow=True)
+    node.refresh_from_db()
+    assert node.state == "ready"
+    assert "Give a reason." in answer.content.decode()
+
+
+def test_what_has_no_arrow_is_refused_as_a_conflict(operator: Client) -> None:
+    node = a_node()
+    answer = operator.post(f"/nodes/{node.reference}/do/retire", {"why": "old"})
+    assert answer.status_code == 409
+    assert "is ready and cannot become retired" in answer.content.decode()
+    assert "Retire" not in operator.get(f"/nodes/{node.reference}").content.decode()
+
+
+def test_a_node_with_instances_is_not_retired(operator: Client) -> None:
+    node = a_node(state="draining")
+    an_instance_on(node)
+    answer = operator.post(f"/nodes/{node.reference}/do/retire", {"why": "old"})
+    assert answer.status_code == 409
+    assert "There are 1 instances on node-1: drain it first." in answer.content.decode()
+
+
+def test_an_action_that_does_not_exist_changes_nothing(operator: Client) -> None:
+    node = a_node()
+    operator.post(f"/nodes/{node.reference}/do/explode", {"why": "x"})
+    node.refresh_from_db()
+    assert node.state == "ready"
+
+
+@pytest.mark.parametrize("path", ["", "add", "{}", "{}/live"])
+def test_nodes_are_for_operators(path: str) -> None:
+    node = a_node()
+    customer = signed_in(a_customer(), Role.OWNER)
+    accountant = signed_in(a_provider(), Role.ACCOUNTANT)
+    url = "/nodes/" + path.format(node.reference)
+    assert customer.get(url).status_code in {403, 404}
+    assert accountant.get(url).status_code == 403
+    assert Client().get(url).status_code == 302
+
+
+def test_a_customer_changes_no_node() -> None:
+    node = a_registered_node()
+    customer = signed_in(a_customer(), Role.OWNER)
+    for path in ("try-again", "host-key", "do/close"):
+        answer = customer.post(f"/nodes/{node.reference}/{path}", {"why": "x", "host_key": "x"})
+        assert answer.status_code == 404
