@@ -28,7 +28,11 @@ _LABELS: Mapping[str, Mapping[str, str]] = {
     "paid": {"en": "Already paid", "fr": "Déjà payé", "de": "Bereits bezahlt"},
     "due": {"en": "Amount due", "fr": "Net à payer", "de": "Zu zahlen"},
     "credited": {"en": "Amount credited", "fr": "Montant de l'avoir", "de": "Gutgeschrieben"},
-    "pay": {"en": "Pay by bank transfer", "fr": "Payer par virement", "de": "Zahlung per Überweisung"},
+    "pay": {
+        "en": "Pay by bank transfer",
+        "fr": "Payer par virement",
+        "de": "Zahlung per Überweisung",
+    },
     "payee": {"en": "Payee", "fr": "Bénéficiaire", "de": "Empfänger"},
     "iban": {"en": "IBAN", "fr": "IBAN", "de": "IBAN"},
     "bic": {"en": "BIC", "fr": "BIC", "de": "BIC"},
