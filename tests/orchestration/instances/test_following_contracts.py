@@ -101,3 +101,12 @@ def test_one_contract_without_a_release_stops_no_other() -> None:
     tasks.sweep_contracts()
     assert Instance.objects.filter(line=good).exists()
     assert not Instance.objects.filter(line=bad).exists()
+
+
+def test_the_task_of_one_contract_does_the_same_twice() -> None:
+    line = a_line()
+    tasks.follow_contract(contract=line.contract_id)
+    tasks.follow_contract(contract=line.contract_id)
+    instance = Instance.objects.get(line=line)
+    assert [entry.event for entry in history(instance)] == ["requested"]
+    tasks.follow_contract(contract=0)
