@@ -99,7 +99,7 @@ def by_copy(rows: list[Sample]) -> None:
     with transaction.atomic(), connection.cursor() as cursor:
         cursor.execute("CREATE TEMPORARY TABLE incoming (LIKE orchestration_sample) ON COMMIT DROP")
         cursor.execute("ALTER TABLE incoming ALTER id DROP NOT NULL")
-        cursor.copy_expert(f"COPY incoming ({_COLUMNS}) FROM STDIN", text)  # type: ignore[attr-defined]
+        cursor.copy_expert(f"COPY incoming ({_COLUMNS}) FROM STDIN", text)
         cursor.execute(_MERGE)
 
 

@@ -29,7 +29,7 @@ class System:
 
     def place(self, kind: str) -> str:
         """Return the path of the last page of a kind that the demo named."""
-        return re.findall(rf"{re.escape(self.url)}(/{kind}/\S+)", self.told)[-1]
+        return str(re.findall(rf"{re.escape(self.url)}(/{kind}/\S+)", self.told)[-1])
 
 
 def command(*arguments: str) -> list[str]:
