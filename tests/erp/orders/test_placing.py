@@ -1,6 +1,7 @@
 """Orders: once per key, inside the schema, inside the credit limit."""
 
 import threading
+from typing import Any
 
 import pytest
 from django.db import connection
@@ -33,7 +34,7 @@ def test_the_same_key_is_the_same_order(tree: Tree) -> None:
 
 
 @pytest.mark.parametrize("other", [{"name": "Other"}, {"parameters": {"title": "Bye"}}])
-def test_a_key_with_other_content_is_refused(tree: Tree, other: dict[str, object]) -> None:
+def test_a_key_with_other_content_is_refused(tree: Tree, other: dict[str, Any]) -> None:
     plan = a_plan(tree.provider)
     a_price_list(tree.reseller, plan)
     contracts.order(tree.customer, a_wish(plan), by="alice", at=NOON)
