@@ -19,6 +19,9 @@ IN_PARALLEL = 4
 MOST_SAMPLES = 2000
 MOST_EVENTS = 200
 METERING_SECONDS = 60
+# The more samples nobody fetches, the longer each: (more than, seconds). A week without the Master
+# fits into the spool, and nothing that was used is lost.
+STRETCHED = ((100000, 1800), (20000, 300), (5000, 60))
 # A service that supervisord could not keep up is started again by the next pass.
 CRASHED = ("BACKOFF", "FATAL", "EXITED", "UNKNOWN")
 
@@ -162,6 +165,9 @@ class Node:
         interval = METERING_SECONDS
         if self.desired:
             interval = self.desired.get("metering", {}).get("interval_seconds", interval)
+        for count, seconds in STRETCHED:
+            if len(self.spool.waiting) > count:
+                interval = max(interval, seconds)
         lost = self.spool.append(self.meters.harvest(interval))
         if lost:
             said = f"{lost} samples were given up: the spool is full and nobody fetches it"

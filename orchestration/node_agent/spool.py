@@ -6,7 +6,7 @@ import uuid
 
 from .home import read_json, write_json
 
-# About a week of ten instances with three meters at five minutes, and room for as much again.
+# A week of a hundred instances with three meters, as samples become longer: see `node.STRETCHED`.
 MOST = 200000
 # Compacting rewrites the file: not for a handful of lines.
 COMPACT_AT = 500

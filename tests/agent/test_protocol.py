@@ -122,3 +122,19 @@ def test_samples_that_had_to_be_given_up_are_an_event(
         "samples_lost",
         "1 samples were given up",
     )
+
+
+@pytest.mark.parametrize(
+    ("waiting", "seconds"), [(5000, 10), (5001, 60), (20_001, 300), (100_001, 1800)]
+)
+def test_samples_become_longer_while_nobody_fetches_them(
+    node: Node, monkeypatch: pytest.MonkeyPatch, waiting: int, seconds: int
+) -> None:
+    """A hundred instances with three meters, away for a week, fit into the spool."""
+    asked: list[int] = []
+    monkeypatch.setattr(node.meters, "harvest", lambda interval: asked.append(interval) or [])
+    node.desired = a_document()
+    node.spool.waiting = [None] * waiting
+    node.measure()
+    assert asked == [seconds]
+    assert spool.MOST > 100_000 + 7 * 86_400 / 1800 * 300 * 0.99

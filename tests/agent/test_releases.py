@@ -119,14 +119,22 @@ def test_a_build_that_hangs_is_ended_with_all_that_it_started(releases: Releases
     state, reason, _ = built(releases, uid, command, seconds=1)
     assert (state, reason) == ("failed", "the build took too long: sh -c " + command[2])
     assert time.monotonic() - began < 10
-    assert not is_alive(int(note.read_text()))
+    assert ends(int(note.read_text()))
 
 
 def test_what_a_build_leaves_in_the_background_ends_with_it(releases: Releases) -> None:
     uid = accepted(releases)
     note = releases.home.path / "pid"
     assert built(releases, uid, ["sh", "-c", f"sleep 300 & echo $! > {note}"])[0] == "ready"
-    assert not is_alive(int(note.read_text()))
+    assert ends(int(note.read_text()))
+
+
+def ends(pid: int, *, seconds: float = 5) -> bool:
+    """Wait for a process that was killed to be gone; a kill takes a moment."""
+    until = time.monotonic() + seconds
+    while is_alive(pid) and time.monotonic() < until:
+        time.sleep(0.01)
+    return not is_alive(pid)
 
 
 def is_alive(pid: int) -> bool:

@@ -6,6 +6,7 @@ import pytest
 from django.db import connection
 
 from erp.base import scope
+from erp.base.journal import history
 from orchestration.allocation import services, tasks
 from orchestration.instances import services as instances
 from orchestration.instances.models import Instance
@@ -60,3 +61,18 @@ def test_two_instances_race_for_the_last_partition_and_one_waits() -> None:
         assert sorted(pool.map(place, pks)) == [False, True]
     states = Instance.objects.order_by("state").values_list("state", flat=True)
     assert list(states) == [State.PLACED, State.WAITING]
+
+
+def test_the_task_of_one_instance_does_the_same_twice() -> None:
+    a_node()
+    instance = a_waiting_instance()
+    tasks.place_instance(instance=instance.pk)
+    tasks.place_instance(instance=instance.pk)
+    instance.refresh_from_db()
+    assert instance.state == State.PLACED
+    assert [line.event for line in history(instance)] == ["requested", "placed"]
+
+
+def test_a_node_that_tells_nonsense_of_itself_stops_no_placement() -> None:
+    a_node("odd", facts={"memory_bytes": "plenty"})
+    assert services.place(a_waiting_instance().pk, at=NOON)

@@ -1,0 +1,77 @@
+"""The pages of machines and of what runs on them, in both themes and widths."""
+
+from datetime import timedelta
+from typing import Any
+
+import pytest
+
+from erp.base.lifecycle import move
+from erp.customers.states import Role
+from orchestration.convergence.models import ConvergencePass
+from orchestration.instances.models import Instance
+from orchestration.nodes.models import ComputeNode
+from tests.browser import Visit, axe, overflows, screenshot
+from tests.orchestration.builders import NOON, a_node, a_provider
+from tests.orchestration.convergence.placed import an_instance_on
+from tests.orchestration.nodes import a_registered_node, a_user
+
+pytestmark = [pytest.mark.browser, pytest.mark.django_db(transaction=True)]
+LOOKS = [("light", 1280), ("dark", 1280), ("light", 390), ("dark", 390)]
+
+
+def an_enrolling_node() -> str:
+    node = a_registered_node()
+    for number, step in enumerate(node.steps.all()):
+        step.started_at = NOON
+        step.ended_at = NOON + timedelta(seconds=number)
+        step.state = "done" if number < 6 else "waiting"
+        step.save()
+    said = (
+        "`useradd --system --user-group tn12345-p0` ended with 1: useradd: cannot lock /etc/passwd"
+    )
+    node.steps.filter(position=7).update(state="failed", message=said)
+    ComputeNode.objects.update(last_error=said)
+    return f"/nodes/{node.reference}"
+
+
+def a_busy_node() -> str:
+    node = a_node(facts={"cpus": 4, "os": "Debian GNU/Linux 12 (bookworm)", "memory_bytes": 2**33})
+    an_instance_on(node, state="started")
+    facts: dict[str, Any] = {"organisation": a_provider(), "node": node, "fence": 1}
+    times = {"started_at": NOON, "ended_at": NOON}
+    plan = ["p0: install I-ABCDEF and have it started"]
+    ConvergencePass.objects.create(why="its turn", plan=plan, outcome="done", **facts, **times)
+    log = "192.0.2.7:22 does not answer: timed out"
+    ConvergencePass.objects.create(
+        why="its turn", outcome="node_unreachable", log=log, **facts, **times
+    )
+    return f"/nodes/{node.reference}"
+
+
+def a_failed_instance() -> str:
+    instance: Instance = an_instance_on(a_node("node-2"))
+    Instance.objects.update(parameters={"title": "Hello", "text": "A long text. " * 20})
+    instance.refresh_from_db()
+    move(instance, "building", at=NOON, by="node")
+    promises = [{"name": "the page answers", "ok": False, "message": "ConnectionRefusedError"}]
+    also = {
+        "log_tail": "$ pip install wsgidav\nERROR: no such package\n" * 10,
+        "promises": promises,
+    }
+    why = "the build failed: pip install wsgidav ended with 1"
+    move(instance, "failed", at=NOON, by="node", why=why, also=also)
+    return f"/instances/{instance.reference}"
+
+
+PAGES = {"node-enrolling": an_enrolling_node, "node": a_busy_node, "instance": a_failed_instance}
+
+
+@pytest.mark.parametrize("name", PAGES)
+def test_a_page_fits_and_is_accessible_in_every_look(visit: Visit, name: str) -> None:
+    path = PAGES[name]()
+    operator = a_user(a_provider(), Role.OPERATOR)
+    for theme, width in LOOKS:
+        page = visit(path, theme=theme, width=width, user=operator)
+        screenshot(page, f"{name}-{theme}-{width}")
+        assert not overflows(page), (theme, width)
+        assert axe(page) == [], (theme, width)
