@@ -1,0 +1,14 @@
+"""Access is tried with one product on sale, fake usage, and nobody listening to events."""
+
+import pytest
+from django.conf import LazySettings
+
+from tests.billing.builders import FakeUsage
+from tests.erp.builders import FakeProducts
+
+
+@pytest.fixture(autouse=True)
+def _ports(monkeypatch: pytest.MonkeyPatch, settings: LazySettings) -> None:
+    fakes = {settings.PRODUCT_SOURCE: FakeProducts(), settings.USAGE_SOURCE: FakeUsage()}
+    monkeypatch.setattr("erp.ports._implementation", lambda path: fakes[path])
+    settings.NUDGES = "tests.billing.conftest.silence"

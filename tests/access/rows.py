@@ -1,0 +1,229 @@
+"""How to make, for each organisation of a tree, the object that a parametrised URL is about.
+
+A new URL with parameters needs one row in `ROWS`: its name, and a function from an organisation to
+the URL's arguments, or to None where such an organisation cannot have such an object.
+"""
+
+from collections.abc import Callable, Mapping
+from datetime import timedelta
+from decimal import Decimal
+from typing import Any
+
+from billing.invoicing.models import Invoice, InvoiceLine
+from billing.invoicing.states import State as Invoiced
+from billing.rating.models import RatedLine, RatingRun
+from billing.runs.models import BillingRun, Outcome, RunItem
+from erp.catalogue.models import Offer, Plan, PriceList
+from erp.contracts.models import Contract, ContractLine
+from erp.contracts.states import State as Contracted
+from erp.customers.models import Organisation
+from erp.customers.states import Kind
+from erp.orders.models import Order
+from erp.orders.states import State as Ordered
+from erp.tickets.models import Ticket
+from erp.tickets.services import open_ticket
+from orchestration.instances.models import Instance
+from tests.erp.builders import NOON, YEAR_2026
+from tests.orchestration.builders import a_node, a_release
+
+Kwargs = dict[str, Any]
+Maker = Callable[[Organisation], Kwargs | None]
+MONTH = {"starts_at": NOON - timedelta(days=31), "ends_at": NOON}
+
+
+def _plan(of: Organisation) -> Plan:
+    return Plan.objects.get(code="small")
+
+
+def offer_of(of: Organisation) -> Offer | None:
+    return _plan(of).offer if of.kind == Kind.PROVIDER else None
+
+
+def price_list_of(of: Organisation) -> PriceList | None:
+    """The world of the test gives every seller a list."""
+    return PriceList.objects.filter(organisation=of).first()
+
+
+def order_of(of: Organisation) -> Order | None:
+    seller = of.parent
+    if of.kind != Kind.CUSTOMER or seller is None:
+        return None
+    facts: dict[str, Any] = {"name": f"Order of {of.reference}", "plan": _plan(of)}
+    made, _ = Order.objects.get_or_create(
+        organisation=of, idempotency_key="K", seller=seller,
+        defaults=facts | {
+            "price_list": price_list_of(seller), "monthly_minor": 0, "currency": "EUR",
+            "placed_by": "test", "created_at": NOON, "state": Ordered.PLACED, "state_since": NOON,
+        },
+    )  # fmt: skip
+    return made
+
+
+def line_of(of: Organisation) -> ContractLine | None:
+    seller = of.parent
+    if of.kind != Kind.CUSTOMER or seller is None:
+        return None
+    found = ContractLine.objects.filter(organisation=of).first()
+    if found:
+        return found
+    contract = Contract.objects.create(
+        organisation=of, seller=seller, name=f"Service of {of.reference}", currency="EUR",
+        starts_at=YEAR_2026, state=Contracted.ACTIVE, state_since=NOON,
+    )  # fmt: skip
+    return ContractLine.objects.create(
+        organisation=of, contract=contract, name=contract.name, plan=_plan(of), product="site"
+    )
+
+
+def contract_of(of: Organisation) -> Contract | None:
+    line = line_of(of)
+    return line.contract if line else None
+
+
+def ticket_of(of: Organisation) -> Ticket:
+    subject = f"Ticket of {of.reference}"
+    return open_ticket(of, subject=subject, body="Help.", at=NOON, by="test", key="K")
+
+
+def instance_of(of: Organisation) -> Instance | None:
+    line = line_of(of)
+    if line is None:
+        return None
+    made, _ = Instance.objects.get_or_create(
+        line=line, organisation=of,
+        defaults={
+            "release": a_release(), "requested_state": "started", "state": "waiting",
+            "state_since": NOON, "created_at": NOON, "secrets_sealed": "",
+        },
+    )  # fmt: skip
+    return made
+
+
+def invoice_of(of: Organisation) -> Invoice | None:
+    line = line_of(of)
+    if line is None:
+        return None
+    found = Invoice.objects.filter(organisation=of).first()
+    if found:
+        return found
+    owner: dict[str, Any] = {"organisation": of}
+    dates = MONTH | {"cut_off_at": NOON}
+    run = RatingRun.objects.create(contract=line.contract, rated_at=NOON, **owner, **dates)
+    priced: dict[str, Any] = {"description": "A month", "quantity": 1, "unit_price": Decimal(1)}
+    rated = RatedLine.objects.create(
+        run=run, position=1, line=line, kind="recurring", minor=100, **owner, **priced, **MONTH
+    )
+    made = Invoice.objects.create(
+        issuer=line.contract.seller, contract=line.contract, rating_run=run, currency="EUR",
+        period_start_at=MONTH["starts_at"], period_end_at=MONTH["ends_at"], net_minor=100,
+        tax_minor=0, total_minor=100, taxes=[], created_at=NOON, state=Invoiced.DRAFT,
+        state_since=NOON, **owner,
+    )  # fmt: skip
+    InvoiceLine.objects.create(
+        invoice=made, position=1, rated_line=rated, net_minor=100, tax_category="S",
+        tax_rate=Decimal(20), **owner, **priced, **MONTH,
+    )  # fmt: skip
+    return made
+
+
+def run_item_of(of: Organisation) -> RunItem | None:
+    """A parked contract in a run of the seller; the run belongs to the seller."""
+    buyer = next((one for one in of.children.all() if one.kind == Kind.CUSTOMER), None)
+    contract = contract_of(buyer) if buyer else None
+    if contract is None:
+        return None
+    dates = MONTH | {"cut_off_at": NOON}
+    run, _ = BillingRun.objects.get_or_create(
+        organisation=of, **dates, defaults={"opened_at": NOON, "opened_by": "test"}
+    )
+    item, _ = RunItem.objects.get_or_create(
+        run=run, contract=contract,
+        defaults={"organisation": of, "outcome": Outcome.PARKED, "reason": "a test"},
+    )  # fmt: skip
+    return item
+
+
+def _node(of: Organisation) -> Kwargs | None:
+    if of.kind != Kind.PROVIDER:
+        return None
+    return {"reference": a_node(f"node-{of.reference}").reference}
+
+
+def _release(of: Organisation) -> Kwargs | None:
+    return {"reference": a_release().reference} if of.kind == Kind.PROVIDER else None
+
+
+def _order_form(of: Organisation) -> Kwargs | None:
+    return {"buyer": of.reference, "plan": _plan(of).pk} if of.kind == Kind.CUSTOMER else None
+
+
+def _run(of: Organisation) -> Kwargs | None:
+    item = run_item_of(of)
+    return {"reference": item.run.reference} if item else None
+
+
+def _run_item(of: Organisation) -> Kwargs | None:
+    item = run_item_of(of)
+    return {"reference": item.run.reference, "pk": item.pk} if item else None
+
+
+def _line(of: Organisation) -> Kwargs | None:
+    line = line_of(of)
+    return {"pk": line.pk} if line else None
+
+
+def by_reference(make: Callable[[Organisation], Any], **more: Any) -> Maker:
+    """Return a maker of `reference` (and more) from a maker of rows."""
+
+    def maker(of: Organisation) -> Kwargs | None:
+        row = make(of)
+        return {"reference": row.reference} | more if row else None
+
+    return maker
+
+
+def _each(names: str, maker: Maker) -> dict[str, Maker]:
+    return dict.fromkeys(names.split(), maker)
+
+
+ROWS: Mapping[str, Maker] = {
+    **_each(
+        "organisations:detail organisations:new_customer organisations:new_reseller "
+        "organisations:edit organisations:terms organisations:new_member",
+        by_reference(lambda of: of),
+    ),
+    **_each("catalogue:price_list catalogue:end_list", by_reference(price_list_of)),
+    "catalogue:offer": by_reference(offer_of),
+    **_each("orders:detail api:orders-detail", by_reference(order_of)),
+    "services:order": _order_form,
+    "services:decide": by_reference(order_of, answer="accept"),
+    **_each(
+        "services:detail services:stop services:start services:end api:services-detail "
+        "api:services-suspend api:services-resume api:services-end invoices:of_contract "
+        "invoices:cost_so_far",
+        by_reference(contract_of),
+    ),
+    "services:parameters": by_reference(contract_of, position=1),
+    **_each(
+        "tickets:detail tickets:reply tickets:close api:tickets-detail api:tickets-messages",
+        by_reference(ticket_of),
+    ),
+    **_each("nodes:detail nodes:live nodes:try_again nodes:confirm_host_key", _node),
+    "nodes:act": lambda of: (found | {"action": "close"}) if (found := _node(of)) else None,
+    "releases:detail": _release,
+    **_each("instances:detail instances:live instances:connection", by_reference(instance_of)),
+    **_each("instances:of_line metering:of_line", _line),
+    **_each("billing-runs:detail billing-runs:live billing-runs:issue", _run),
+    "billing-runs:retry": _run_item,
+    **_each(
+        "invoices:detail invoices:issue invoices:discard invoices:pdf invoices:xml "
+        "payments:of_invoice payments:record",
+        by_reference(invoice_of),
+    ),
+    "invoices:line": by_reference(invoice_of, position=1),
+}
+
+# Not about rows of an organisation: made by the sign-in's own package, tried there.
+NOT_OURS = ("account_", "mfa_", "usersessions_")
+# What anybody may open.
+PUBLIC = {"healthy", "ui:theme", "ui:gallery"}
