@@ -29,7 +29,7 @@ def _walk(patterns: list[Any], space: str = "") -> Iterator[tuple[str, bool]]:
                 one.url_patterns, f"{space}{one.namespace}:" if one.namespace else space
             )
         elif isinstance(one, URLPattern):
-            takes = one.pattern.converters or one.pattern.regex.groupindex  # type: ignore[attr-defined]
+            takes = one.pattern.converters or one.pattern.regex.groupindex
             yield f"{space}{one.name}", bool(takes)
 
 
@@ -75,7 +75,7 @@ def _ask(client: Client, method: str, name: str, kwargs: dict[str, Any] | None =
     path = reverse(name, kwargs=kwargs)
     if method == "get":
         return client.get(path)
-    kind = {"content_type": "application/json"} if name.startswith("api:") else {}
+    kind: dict[str, Any] = {"content_type": "application/json"} if name.startswith("api:") else {}
     return client.post(path, {}, **kind)
 
 
@@ -138,7 +138,7 @@ def _marks(world: World) -> dict[int, list[str]]:
     makers = (rows.contract_of, rows.order_of, rows.ticket_of, rows.instance_of, rows.invoice_of)
     marks = {}
     for target in world.targets:
-        made = [make(target) for make in makers]  # type: ignore[operator]
+        made = [make(target) for make in makers]
         marks[target.pk] = [str(row.reference) for row in made if row] + [target.email]
     return marks
 
