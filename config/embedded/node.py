@@ -2,6 +2,7 @@
 
 import getpass
 import os
+import random
 import socket
 import subprocess
 import sys
@@ -69,7 +70,9 @@ def port_of(places: Places) -> int:
     kept = places.node / "port"
     if not kept.exists():
         places.node.mkdir(mode=0o700, parents=True, exist_ok=True)
-        kept.write_text(str(next(filter(_free, range(_FIRST_PORT, _FIRST_PORT + _PORTS)))))
+        # In no order: two systems that start at once must not look at the same port.
+        ports = random.sample(range(_FIRST_PORT, _FIRST_PORT + _PORTS), _PORTS)
+        kept.write_text(str(next(filter(_free, ports))))
     return int(kept.read_text())
 
 
