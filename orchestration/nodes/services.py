@@ -8,7 +8,7 @@ from django.db import IntegrityError, transaction
 
 from erp.base.errors import DomainError
 from erp.base.journal import record
-from erp.base.lifecycle import move
+from erp.base.lifecycle import IllegalMove, move
 from erp.base.nudges import announce
 from erp.base.secrets import reveal, seal
 from erp.customers.models import Organisation
@@ -27,6 +27,7 @@ MACHINE_STEPS = (
     "Take facts",
 )
 LAST_STEPS = ("Sign in with the node's own key", "Forget the one-time credential")
+REOPENED = (State.CLOSED, State.DRAINING)
 STEPS = FIRST_STEPS + MACHINE_STEPS + LAST_STEPS
 
 
@@ -197,7 +198,15 @@ def close(node: ComputeNode, *, at: datetime, by: str, why: str) -> None:
 
 
 def reopen(node: ComputeNode, *, at: datetime, by: str, why: str = "") -> None:
-    """Take new instances again."""
+    """Take new instances again.
+
+    Raises:
+        IllegalMove: it was not closed or draining: a machine is ready when it was prepared.
+    """
+    if node.state not in REOPENED:
+        raise IllegalMove(
+            f"{node.name} is {node.state}: only a closed or draining node is reopened."
+        )
     move(node, State.READY, at=at, by=by, why=why)
 
 

@@ -5,6 +5,7 @@ from django.contrib.auth.decorators import login_required
 from django.core.exceptions import PermissionDenied
 from django.http import HttpResponse
 from django.shortcuts import redirect, render
+from django.template.defaultfilters import filesizeformat
 from django.views.decorators.http import require_GET, require_http_methods, require_POST
 
 from erp.base.doors import UserRequest, now
@@ -76,9 +77,15 @@ def detail(request: UserRequest, reference: str) -> HttpResponse:
         "events": history(node).order_by("-position")[:PASSES],
         "reason": ReasonForm(),
         "credential": CredentialForm(),
-        "actions": [name for name, to in _LEADS_TO.items() if to in ARROWS[node.state]],
+        "actions": _actions(node),
     }
     return render(request, "nodes/detail.html", facts)
+
+
+def _actions(node: ComputeNode) -> list[str]:
+    possible = [name for name, to in _LEADS_TO.items() if to in ARROWS[node.state]]
+    is_reopened = node.state in services.REOPENED
+    return [name for name in possible if name != "reopen" or is_reopened]
 
 
 @login_required
@@ -98,7 +105,15 @@ def _live(node: ComputeNode) -> dict[str, object]:
         "partitions": partitions.order_by("pk"),
         "passes": node.passes.order_by("-pk")[:PASSES],
         "fingerprint": shown,
+        "facts": [_shown_fact(name, value) for name, value in sorted(node.facts.items())],
     }
+
+
+def _shown_fact(name: str, value: object) -> tuple[str, object]:
+    """Return sizes as people read them; what a node tells of itself may be anything."""
+    if name.endswith("_bytes") and isinstance(value, int):
+        return name.removesuffix("_bytes"), filesizeformat(value)
+    return name, value
 
 
 def _shown_step(step: object) -> dict[str, object]:

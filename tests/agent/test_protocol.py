@@ -132,7 +132,12 @@ def test_samples_become_longer_while_nobody_fetches_them(
 ) -> None:
     """A hundred instances with three meters, away for a week, fit into the spool."""
     asked: list[int] = []
-    monkeypatch.setattr(node.meters, "harvest", lambda interval: asked.append(interval) or [])
+
+    def harvest(interval: int) -> list[Any]:
+        asked.append(interval)
+        return []
+
+    monkeypatch.setattr(node.meters, "harvest", harvest)
     node.desired = a_document()
     node.spool.waiting = [None] * waiting
     node.measure()

@@ -170,3 +170,19 @@ def test_a_customer_changes_no_node() -> None:
     for path in ("try-again", "host-key", "do/close"):
         answer = customer.post(f"/nodes/{node.reference}/{path}", {"why": "x", "host_key": "x"})
         assert answer.status_code == 404
+
+
+def test_a_machine_that_is_not_prepared_cannot_be_opened_by_hand(operator: Client) -> None:
+    node = a_registered_node()
+    assert "Reason to reopen" not in operator.get(f"/nodes/{node.reference}").content.decode()
+    answer = operator.post(f"/nodes/{node.reference}/do/reopen", {"why": "in a hurry"})
+    assert answer.status_code == 409
+    node.refresh_from_db()
+    assert node.state == "enrolling"
+
+
+def test_sizes_are_shown_as_people_read_them(operator: Client) -> None:
+    node = a_node(facts={"memory_bytes": 8 * 2**30, "disk_bytes": "odd"})
+    page = operator.get(f"/nodes/{node.reference}").content.decode().replace("\xa0", " ")
+    assert "8.0 GB" in page
+    assert "odd" in page

@@ -39,7 +39,7 @@ def desired(db: None) -> dict[str, Any]:
     documents.recompute(node.pk, at=NOON)
     told = ComputeNode.objects.get(pk=node.pk).desired
     assert told is not None
-    return told
+    return dict(told)
 
 
 @pytest.fixture
