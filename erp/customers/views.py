@@ -155,6 +155,6 @@ def new_member(request: UserRequest, reference: str) -> HttpResponse:
             form.add_error(None, str(refusal))
         else:
             name = form.cleaned_data["email"]
-            messages.success(request, f"{name} is a member: send the link to set a password.")
+            messages.success(request, f"{name} is a member: mail them a password link below.")
             return redirect("organisations:detail", reference)
     return _form_page(request, form, found, "New member", says_how=True)
