@@ -323,11 +323,11 @@ def sweep() -> None:
 
 
 @contextlib.contextmanager
-def _locked(base: Path) -> Iterator[bool]:
-    """Take the lock of a fleet's directory; say whether nobody else has it."""
+def _locked(base: Path, *, waits: bool = False) -> Iterator[bool]:
+    """Take the lock of a directory; say whether nobody else has it."""
     handle = os.open(base, os.O_RDONLY | os.O_DIRECTORY)
     try:
-        fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        fcntl.flock(handle, fcntl.LOCK_EX | (0 if waits else fcntl.LOCK_NB))
     except BlockingIOError:
         yield False
     else:
@@ -357,13 +357,15 @@ class Fleet:
     """Some hosts on one bridge."""
 
     def __init__(self, count: int, *, wheels: Path | None = None) -> None:
-        sweep()
         self.count = count
         self.wheels = wheels
         self.hosts: list[Host] = []
-        self.base = Path(tempfile.mkdtemp(prefix=f"{PREFIX}-"))
         self.lock = contextlib.ExitStack()
-        self.lock.enter_context(_locked(self.base))
+        # One at a time: a directory that has no lock yet is no leftover.
+        with _locked(Path(tempfile.gettempdir()), waits=True):
+            sweep()
+            self.base = Path(tempfile.mkdtemp(prefix=f"{PREFIX}-"))
+            self.lock.enter_context(_locked(self.base))
         # /24 networks of a range that nobody routes: one per fleet on this machine.
         self.number = next(number for number in range(1, 255) if self._take(number))
 
