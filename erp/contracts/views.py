@@ -11,6 +11,7 @@ from django.views.decorators.http import require_GET, require_http_methods, requ
 
 from erp.base.doors import UserRequest, now
 from erp.base.errors import DomainError
+from erp.base.exports import Echo, harmless
 from erp.base.journal import history
 from erp.contracts import services
 from erp.contracts.access import contract_for
@@ -52,25 +53,12 @@ def export(request: UserRequest) -> StreamingHttpResponse:
     return answer
 
 
-class _Line:
-    """What csv.writer writes to: gives the line back."""
-
-    def write(self, line: str) -> str:
-        """Return the line."""
-        return line
-
-
 def _csv(contracts: Iterator[Contract] | object) -> Iterator[str]:
-    writer = csv.writer(_Line())
+    writer = csv.writer(Echo())
     yield writer.writerow(["reference", "name", "customer", "seller", "state", "since"])
     for one in contracts.iterator(chunk_size=500):  # type: ignore[union-attr]
-        names = [_harmless(text) for text in (one.name, one.organisation.name, one.seller.name)]
+        names = [harmless(text) for text in (one.name, one.organisation.name, one.seller.name)]
         yield writer.writerow([one.reference, *names, one.state, one.state_since.isoformat()])
-
-
-def _harmless(text: str) -> str:
-    """Keep a spreadsheet from running a text as a formula."""
-    return "'" + text if text[:1] in "=+-@\t\r" else text
 
 
 @login_required
