@@ -228,7 +228,7 @@ def here() -> dict[str, str]:
     return os.environ | {"DATABASE_URL": f"postgresql://{who}@{port}/{where}"}
 
 
-def a_slow_release(place: Path) -> Path:
+def a_slow_release(place: Path, build: str = 'commands = [["sleep", "4"]]') -> Path:
     """The static site, with a build that takes some seconds."""
     from orchestration.releases.services import CATALOGUE
 
@@ -237,7 +237,7 @@ def a_slow_release(place: Path) -> Path:
     for path in (CATALOGUE / "static-site").iterdir():
         (made / path.name).write_bytes(path.read_bytes())
     toml = (made / "software.toml").read_text().replace('"static-site"', '"slow-site"')
-    build = '[build]\ncommands = [["sleep", "4"]]\n\n[types.default]'
+    build = f"[build]\n{build}\n\n[types.default]"
     (made / "software.toml").write_text(toml.replace("[types.default]", build, 1))
     return made
 
@@ -299,3 +299,21 @@ def test_a_rebooted_machine_runs_what_it_should_again(host: Host) -> None:
     wait_for(lambda: bool(converged(node).applied_revision))
     assert "<h1>Hello</h1>" in page(instance)
     assert_the_laws_hold()
+
+
+def test_a_build_that_hangs_is_ended_with_what_it_hid_and_its_neighbour_runs_on(
+    host: Host, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("orchestration.convergence.services.BUDGET", 6.0)
+    node = enrolled(host)
+    neighbour = a_service("Neighbour")
+    converged(node)
+    hangs = 'commands = [["sh", "-c", "setsid sleep 1234 & sleep 1234"]]\nseconds = 2'
+    instance = a_service(directory=a_slow_release(tmp_path, hangs))
+    converged(node)
+    instance.refresh_from_db()
+    assert instance.state == "failed"
+    assert instance.state_reason.startswith("the build took too long: sh -c")
+    assert instance.log_tail.startswith("$ sh -c setsid sleep")
+    assert host.run("pgrep -f 'sleep 1234' || true") == ""
+    assert "<h1>Neighbour</h1>" in page(neighbour)
