@@ -42,11 +42,12 @@ def programs(places: Places, env: Mapping[str, str], *, port: int) -> list[Servi
             command,
             log=places.logs / f"{log}.log",
             environment=env,
-            # A worker that gets SIGTERM finishes its tasks first; SIGQUIT ends it at once.
             death=signal.SIGQUIT,
             directory=ROOT,
         )
-        return Service(name, start)
+        # A worker that gets SIGTERM finishes its tasks first, for minutes; SIGQUIT ends it at
+        # once, and what it left is found by the sweeps of the next start.
+        return Service(name, start, how=signal.SIGQUIT)
 
     timetable = ["beat", "--loglevel", "INFO", "-s", str(places.var / "data" / "beat-schedule")]
     found = [

@@ -10,6 +10,8 @@ from tests.e2e.conftest import SignIn, System
 
 pytestmark = [pytest.mark.browser, pytest.mark.timeout(600)]
 PROVISION = 90_000
+# Nodes send samples every ten seconds; a window without any is parked, not billed.
+TRIES = 40
 
 
 def looks_right(page: Page, name: str) -> None:
@@ -93,17 +95,29 @@ def test_a_wrong_machine_is_refused_in_words(system: System, sign_in: SignIn) ->
     looks_right(page, "node-refused")
 
 
-def test_an_accountant_bills_and_reads_the_books(system: System, sign_in: SignIn) -> None:
-    page = sign_in("accountant@demo.example")
-    looks_right(page, "billing-runs")
+def bill_today(page: Page) -> None:
+    """Open a run over this month up to now, as an accountant does."""
+    page.get_by_role("link", name="Billing runs").first.click()
     page.get_by_role("link", name="Bill a period").first.click()
     page.get_by_label("Issuer").select_option(label="Atelier Web SARL")
     today = page.evaluate("new Date().toISOString().slice(0, 10)")
     page.get_by_label("First day").fill(today[:8] + "01")
     page.get_by_label("Last day").fill(today)
     page.get_by_role("button", name="Make the drafts").click()
+
+
+def test_an_accountant_bills_and_reads_the_books(system: System, sign_in: SignIn) -> None:
+    page = sign_in("accountant@demo.example")
+    looks_right(page, "billing-runs")
     issue = page.get_by_role("button", name=re.compile(r"Issue \d+ draft"))
-    expect(issue).to_be_visible(timeout=PROVISION)
+    parked = page.get_by_role("button", name="Try again").first
+    for _ in range(TRIES):
+        bill_today(page)
+        expect(issue.or_(parked).first).to_be_visible(timeout=PROVISION)
+        if issue.is_visible():
+            break
+    else:
+        raise AssertionError("every run found services that were not measured since the last one")
     looks_right(page, "billing-run")
     issue.click()
     expect(page.get_by_text(re.compile(r"F-\d{4}-\d{4}")).first).to_be_visible(timeout=PROVISION)

@@ -29,7 +29,8 @@ def once(var: Path) -> tuple[int, dict[str, object]]:
 def test_the_main_job_is_done_twice_on_the_same_state(tmp_path: Path) -> None:
     for number in ("0002", "0004"):
         code, said = once(tmp_path / "var")
-        assert (code, said["ok"], said["audit"], said["ledger_sum"]) == (0, True, "ok", 0), said
+        assert (code, said.get("ok"), said.get("audit")) == (0, True, "ok"), said
+        assert said["ledger_sum"] == 0
         invoice = said["invoice"]
         assert isinstance(invoice, dict)
         assert str(invoice["number"]).endswith(number)
