@@ -6,7 +6,7 @@ from rest_framework.permissions import IsAuthenticated
 from rest_framework.routers import DefaultRouter
 
 from erp.contracts.api import Services
-from erp.orders.api import Orders
+from erp.contracts.ordering_api import Orders
 from erp.tickets.api import Tickets
 
 app_name = "api"

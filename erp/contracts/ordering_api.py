@@ -1,4 +1,4 @@
-"""Orders as JSON: place one, once per key; list, look."""
+"""Orders as JSON: place one, once per key; list, look. Placing may make the contract at once."""
 
 from typing import Any
 
