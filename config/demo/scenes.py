@@ -32,6 +32,7 @@ BY = "demo"
 NODE = "local"
 ENROL_SECONDS = 180
 PROVISION_SECONDS = 240
+ANSWER_SECONDS = 60
 SAMPLE_SECONDS = 90
 LOAD_SECONDS = 3
 
@@ -125,8 +126,15 @@ def wait_until_it_answers(contract: Contract) -> Running:
         password=facts.get("password", ""),
         seconds=_first_answer(instance, contract),
     )
+    wait_for(f"an answer of {running.url}", lambda: _status(running), seconds=ANSWER_SECONDS)
     check(running)
     return running
+
+
+def _status(running: Running) -> int | None:
+    """Return 200 when the service answers so: after a night, its node has to start it first."""
+    status, _ = fetch(running.url, user=running.user, password=running.password)
+    return status if status == 200 else None
 
 
 def _first_answer(instance: Instance, contract: Contract) -> float:
