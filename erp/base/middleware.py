@@ -1,8 +1,8 @@
 """Per request: whose rows PostgreSQL shows, and how a refusal is answered."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Iterator
 
-from django.http import HttpRequest, HttpResponse
+from django.http import HttpRequest, HttpResponse, StreamingHttpResponse
 from django.shortcuts import render
 from django.utils.deprecation import MiddlewareMixin
 
@@ -25,9 +25,22 @@ def tenant_scope(get_response: Next) -> Next:
             response = get_response(request)
             if hasattr(response, "render") and callable(response.render):
                 response.render()
+        if isinstance(response, StreamingHttpResponse):
+            response.streaming_content = _in_scope(roots, response.streaming_content)
         return response
 
     return handle
+
+
+def _in_scope(roots: list[int], parts: Iterable[bytes]) -> Iterator[bytes]:
+    """Make each part of a stream in the scope of its request: it is read after the answer."""
+    stream, end = iter(parts), object()
+    while True:
+        with scope.organisations(roots):
+            part = next(stream, end)
+        if part is end:
+            return
+        yield part  # type: ignore[misc]
 
 
 class domain_errors(MiddlewareMixin):  # noqa: N801  (named as the setting reads)
