@@ -4,7 +4,7 @@ import html
 import json
 import re
 
-_NAME = re.compile(r"\{([a-z_]+(?:\.[a-z0-9_-]+)?)\}")
+NAME = re.compile(r"\{([a-z_]+[0-9]*(?:\.[A-Za-z0-9_-]+)?)\}")
 
 
 def fill(text, values, escape="none"):
@@ -19,7 +19,7 @@ def fill(text, values, escape="none"):
         name = found.group(1)
         return written(values[name], escape) if name in values else found.group(0)
 
-    return _NAME.sub(replace, text)
+    return NAME.sub(replace, text)
 
 
 def written(value, escape):

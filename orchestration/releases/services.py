@@ -8,8 +8,8 @@ from django.db import transaction
 from erp.base.journal import record
 from erp.customers.models import Organisation
 from orchestration.releases.archive import BadRelease, pack, uid_of
+from orchestration.releases.check import read
 from orchestration.releases.models import SoftwareRelease
-from orchestration.releases.profile import read
 
 CATALOGUE = Path(__file__).parent / "catalogue"
 
@@ -27,7 +27,7 @@ def publish(directory: Path, *, owner: Organisation, at: datetime, by: str) -> S
     facts = {
         "organisation": owner,
         "uid": uid_of(archive),
-        "source": f"catalogue:{directory.name}",
+        "source": f"{_kind_of(directory)}:{directory.name}",
         "profile": profile,
         "archive": archive,
         "published_at": at,
@@ -42,6 +42,11 @@ def publish(directory: Path, *, owner: Organisation, at: datetime, by: str) -> S
             f"{product} {version} is published with other content: give it a new version."
         )
     return release
+
+
+def _kind_of(directory: Path) -> str:
+    """Return where a release comes from: the product's catalogue, or some directory."""
+    return "catalogue" if directory.parent == CATALOGUE else "directory"
 
 
 def publish_catalogue(*, owner: Organisation, at: datetime, by: str) -> list[SoftwareRelease]:

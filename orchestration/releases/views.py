@@ -2,12 +2,13 @@
 
 from django.contrib.auth.decorators import login_required
 from django.core.exceptions import PermissionDenied
-from django.http import HttpResponse
+from django.http import HttpRequest, HttpResponse, JsonResponse
 from django.shortcuts import get_object_or_404, render
 from django.views.decorators.http import require_GET
 
 from erp.base.doors import UserRequest
 from erp.customers.states import Right
+from orchestration.releases.profile import schema
 from orchestration.releases.queries import with_places
 
 MOST = 200
@@ -37,3 +38,10 @@ def detail(request: UserRequest, reference: str) -> HttpResponse:
         "crumbs": [("Releases", "/releases/")],
     }
     return render(request, "releases/detail.html", facts)
+
+
+@require_GET
+def software_schema(request: HttpRequest) -> HttpResponse:
+    """Show anybody the JSON Schema of `software.toml`: editors complete and check with it."""
+    shown = dict(schema()) | {"$id": request.build_absolute_uri()}
+    return JsonResponse(shown, content_type="application/schema+json")

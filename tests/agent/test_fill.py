@@ -57,3 +57,8 @@ def test_a_release_may_use_the_address_every_port_parameters_and_secrets() -> No
         "parameters.title": "T",
         "secrets.password": "s",
     }
+
+
+def test_ports_with_a_number_and_parameters_in_capitals_are_names_too() -> None:
+    values = {"port": 1, "port1": 2, "parameters.maxSize": 3}
+    assert fill("{port} {port1} {parameters.maxSize}", values) == "1 2 3"

@@ -6,8 +6,8 @@ from pathlib import Path
 import pytest
 
 from orchestration.releases.archive import BadRelease, pack
+from orchestration.releases.check import read
 from orchestration.releases.models import SoftwareRelease
-from orchestration.releases.profile import read
 from orchestration.releases.services import CATALOGUE, publish, publish_catalogue
 from tests.orchestration.builders import NOON, a_provider
 

@@ -1,0 +1,264 @@
+"""An author is told everything that is wrong at once, each with its place and what to do."""
+
+import json
+import shutil
+from pathlib import Path
+from typing import Any
+
+import pytest
+from django.core.management import CommandError, call_command
+from django.test import Client
+
+from orchestration.releases.archive import BadRelease
+from orchestration.releases.check import problems, read
+from orchestration.releases.models import SoftwareRelease
+from orchestration.releases.profile import parse, schema
+from orchestration.releases.services import CATALOGUE
+from tests.orchestration.builders import a_provider
+
+HEAD = 'name = "site"\nversion = "1"\nlicence = "AGPL"\n'
+TYPE = "types/default"
+
+
+def a_release(place: Path, toml: str, **templates: str) -> Path:
+    (place / "software.toml").write_text(HEAD + toml)
+    for name, text in templates.items():
+        (place / name).write_text(text)
+    return place
+
+
+def told(directory: Path) -> list[tuple[str, str, str]]:
+    found = problems(directory, parse(directory))
+    return [(one.where, one.what, one.todo) for one in found]
+
+
+def places(directory: Path) -> list[str]:
+    return [where for where, _, _ in told(directory)]
+
+
+@pytest.mark.parametrize("product", sorted(p.parent.name for p in CATALOGUE.glob("*/*.toml")))
+def test_nothing_is_wrong_with_what_comes_with_the_product(product: str) -> None:
+    assert told(CATALOGUE / product) == []
+
+
+def test_every_mistake_is_told_and_not_only_the_first(tmp_path: Path) -> None:
+    toml = """
+colour = "red"
+[build]
+commands = [["make", "{prefix}"]]
+seconds = 0
+[types.default]
+files = [{path = "../x", template = "x"}]
+[types.other]
+promises = [{name = "a", kind = "http"}, {kind = "port", port = "{port}"}]
+[types.fine]
+publish = {url = "http://{adress}/"}
+"""
+    assert places(a_release(tmp_path, toml)) == [
+        "build/seconds",
+        "the top",
+        "types/default/files/0/path",
+        "types/other/promises/0",
+        "types/other/promises/1",
+        "types/fine/publish/url",
+    ]
+    with pytest.raises(BadRelease) as refusal:
+        read(tmp_path)
+    assert str(refusal.value).count("\n") == 5
+
+
+def test_a_pattern_is_told_in_words(tmp_path: Path) -> None:
+    toml = '[[types.default.files]]\npath = "/etc/passwd"\ntemplate = "x"\n'
+    ((where, what, todo),) = told(a_release(tmp_path, toml))
+    assert where == "types/default/files/0/path"
+    assert "'/etc/passwd'" in what
+    assert todo.startswith("A path without a slash in front and without `..`")
+
+
+@pytest.mark.parametrize(
+    ("text", "what", "todo"),
+    [
+        ("{adress}", "Nothing defines {adress}.", "Did you mean {address}?"),
+        ("{port10}", "{port10} is outside: a partition has 10 ports.", "Use {port} to {port9}."),
+        (
+            "{parameters.titel}",
+            "Nothing defines {parameters.titel}.",
+            "Did you mean {parameters.title}?",
+        ),
+        (
+            "{parameters.maybe}",
+            "{parameters.maybe} stays as it is when the parameter is not given.",
+            "Give 'maybe' a default, or list it under required.",
+        ),
+        (
+            "{secrets.key}",
+            "Nothing defines {secrets.key}.",
+            "See the list in docs/releases.md.",
+        ),
+    ],
+)
+def test_a_name_that_nothing_defines_is_found_wherever_it_stands(
+    tmp_path: Path, text: str, what: str, todo: str
+) -> None:
+    toml = f"""
+[types.default]
+files = [{{path = "a", template = "a", secret = true}}]
+services = [{{name = "a", command = ["a"], environment = {{A = "{text}"}}}}]
+promises = [{{name = "a", kind = "http", url = "http://{{address}}:{{port}}/{text}"}}]
+publish = {{url = "{text}"}}
+[types.default.parameters]
+type = "object"
+required = ["title"]
+[types.default.parameters.properties]
+title = {{type = "string"}}
+maybe = {{type = "string"}}
+"""
+    assert told(a_release(tmp_path, toml, a=text)) == [
+        (f"{TYPE}/{where}", what, todo)
+        for where in (
+            "services/0/environment/A",
+            "promises/0/url",
+            "publish/url",
+            "files/0/template",
+        )
+    ]
+
+
+def test_other_braces_of_a_template_are_its_own(tmp_path: Path) -> None:
+    toml = '[[types.default.files]]\npath = "a.js"\ntemplate = "a"\n'
+    text = "function f({a, b}) {return {a}} // {colour} ${HOME} {port1}"
+    assert told(a_release(tmp_path, toml, a=text)) == []
+
+
+def test_files_must_be_there_and_secrets_be_kept(tmp_path: Path) -> None:
+    toml = """
+[build]
+commands = [["python3", "{source}/build.py", "{build}/lib"]]
+[types.default]
+files = [
+  {path = "a", template = "none"},
+  {path = "a", template = "secret"},
+  {path = "data", template = "plain"},
+  {path = "etc/b", template = "plain"},
+  {path = "etc", template = "plain"},
+]
+services = [{name = "a", command = ["{release}/source/run", "{secrets.password}"]}]
+"""
+    directory = a_release(tmp_path, toml, secret="{secrets.password}", plain="text")
+    assert [(where, what) for where, what, _ in told(directory)] == [
+        ("build/commands/0/1", "There is no 'build.py' in the release's directory."),
+        (f"{TYPE}/files/1/path", "'a' stands here for the second time."),
+        (f"{TYPE}/files/0/template", "There is no text file 'none' in the release's directory."),
+        (f"{TYPE}/files/1", "'secret' holds a secret."),
+        (f"{TYPE}/files/2/path", "'data' is a directory of the partition."),
+        (f"{TYPE}/files/4/path", "'etc' is a directory of the partition."),
+        (f"{TYPE}/services/0/command/0", "There is no 'run' in the release's directory."),
+        (
+            f"{TYPE}/services/0/command/1",
+            "Every user of the machine can read the arguments of a command.",
+        ),
+    ]
+
+
+def test_promises_look_at_the_partition_itself_under_names_of_their_own(tmp_path: Path) -> None:
+    toml = """
+[types.default]
+services = [{name = "a", command = ["a"]}, {name = "a", command = ["b"]}]
+promises = [
+  {name = "a", kind = "port", port = "8080"},
+  {name = "a", kind = "http", url = "http://{address}:8080/"},
+  {name = "b", kind = "http", url = "https://{address}:{port}/"},
+  {name = "c", kind = "http", url = "http://{address}:{port1}"},
+  {name = "d", kind = "command", command = ["true", "{port2}"]},
+]
+publish = {URL = "http://{address}/"}
+"""
+    assert places(a_release(tmp_path, toml)) == [f"{TYPE}/publish"]
+    toml = toml.replace("URL", "url")
+    assert places(a_release(tmp_path, toml)) == [
+        f"{TYPE}/services/1/name",
+        f"{TYPE}/promises/1/name",
+        f"{TYPE}/promises/0/port",
+        f"{TYPE}/promises/1/url",
+        f"{TYPE}/promises/2/url",
+    ]
+
+
+@pytest.mark.parametrize(
+    ("rules", "where", "what"),
+    [
+        ({"type": "array"}, "", "Parameters are an object."),
+        ({"properties": {"a": {"minimum": "x"}}}, "/properties/a/minimum", "'x' is not of type"),
+        ({"properties": {"a": {"pattern": "("}}}, "/properties/a/pattern", "'(' is not a 'regex'"),
+        (
+            {"properties": {"a": {"type": "integer", "default": "x"}}},
+            "/properties/a/default",
+            "The default does not fit: 'x' is not of type 'integer'.",
+        ),
+        (
+            {"properties": {"a": {"properties": {"b": {"enum": [1], "default": 2}}}}},
+            "/properties/a/properties/b/default",
+            "The default does not fit: 2 is not one of [1].",
+        ),
+        (
+            {
+                "$defs": {"n": {"maximum": 1}},
+                "properties": {"a": {"$ref": "#/$defs/n", "default": 2}},
+            },
+            "/properties/a/default",
+            "The default does not fit: 2 is greater than the maximum of 1.",
+        ),
+        (
+            {"properties": {"a": {"$ref": "other.json"}}},
+            "/properties/a/$ref",
+            "'other.json' leads nowhere.",
+        ),
+    ],
+)
+def test_the_schema_of_parameters_is_valid_and_its_defaults_fit(
+    tmp_path: Path, rules: dict[str, Any], where: str, what: str
+) -> None:
+    a_release(tmp_path, "[types.default]\n")
+    profile = parse(tmp_path)
+    profile["types"]["default"]["parameters"] = {"type": "object"} | rules
+    (found,) = problems(tmp_path, profile)
+    assert found.where == f"{TYPE}/parameters{where}"
+    assert found.what.startswith(what)
+
+
+def test_the_command_lists_what_is_wrong_and_fails(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    a_release(tmp_path, '[types.default.publish]\nurl = "{adress}"\n')
+    with pytest.raises(CommandError, match=r"1 to mend in .*/software\.toml"):
+        call_command("release", "check", str(tmp_path))
+    assert capsys.readouterr().out.splitlines() == [
+        "types/default/publish/url",
+        "    Nothing defines {adress}.",
+        "    Did you mean {address}?",
+    ]
+    call_command("release", "check", str(CATALOGUE / "static-site"))
+    assert capsys.readouterr().out == "static-site 1.0.0: nothing is wrong.\n"
+
+
+@pytest.mark.django_db
+def test_the_command_publishes_what_is_right_and_nothing_else(tmp_path: Path) -> None:
+    with pytest.raises(CommandError, match="no provider yet"):
+        call_command("release", "publish", str(CATALOGUE / "static-site"))
+    owner = a_provider()
+    call_command("release", "publish", str(CATALOGUE / "static-site"))
+    copy = shutil.copytree(CATALOGUE / "static-site", tmp_path / "mine")
+    with pytest.raises(CommandError, match="at the top: 'version' is a required property"):
+        (copy / "software.toml").write_text('name = "mine"\n')
+        call_command("release", "publish", str(copy))
+    release = SoftwareRelease.objects.get()
+    assert (release.product, release.organisation) == ("static-site", owner)
+    assert release.source == "catalogue:static-site"
+
+
+def test_anybody_may_read_the_schema() -> None:
+    answer = Client().get("/releases/software.schema.json")
+    assert answer.headers["Content-Type"] == "application/schema+json"
+    shown = json.loads(answer.content)
+    assert shown.pop("$id") == "http://testserver/releases/software.schema.json"
+    assert shown == schema()
