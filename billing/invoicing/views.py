@@ -18,7 +18,7 @@ from billing.invoicing.access import invoice_for
 from billing.invoicing.forms import DiscardForm
 from billing.invoicing.models import Invoice
 from billing.invoicing.states import State
-from erp.base.doors import UserRequest, now
+from erp.base.doors import UserRequest, before_key, now
 from erp.base.exports import Echo, harmless
 from erp.base.journal import history
 from erp.base.money import Amount
@@ -39,9 +39,9 @@ def listing(request: UserRequest) -> HttpResponse:
     _require_invoices(request)
     state, text = request.GET.get("state", ""), request.GET.get("q", "").strip()[:100]
     found = queries.listed(request.user, state=state, text=text)
-    before = request.GET.get("before", "")
-    if before.isdigit():
-        found = found.filter(pk__lt=int(before))
+    before = before_key(request)
+    if before is not None:
+        found = found.filter(pk__lt=before)
     rows = list(found[: PAGE + 1])
     facts = {
         "invoices": rows[:PAGE],

@@ -7,7 +7,7 @@ from django.shortcuts import render
 from django.views.decorators.http import require_GET
 
 from billing.ledger import queries
-from erp.base.doors import UserRequest
+from erp.base.doors import UserRequest, before_key
 from erp.customers.models import Organisation
 
 PAGE = 50
@@ -19,9 +19,9 @@ def journal(request: UserRequest) -> HttpResponse:
     """Show the entries of one seller's books, newest first, each with its legs."""
     books, choices = _books(request)
     found = queries.entries(books)
-    before = request.GET.get("before", "")
-    if before.isdigit():
-        found = found.filter(position__lt=int(before))
+    before = before_key(request)
+    if before is not None:
+        found = found.filter(position__lt=before)
     rows = list(found[: PAGE + 1])
     has_more = len(rows) > PAGE
     next_url = f"?books={books.reference}&before={rows[PAGE - 1].position}" if has_more else ""

@@ -10,7 +10,7 @@ from django.views.decorators.http import require_GET, require_http_methods
 from billing.invoicing.access import invoice_for
 from billing.payments import queries, services
 from billing.payments.forms import PaymentForm
-from erp.base.doors import UserRequest, now
+from erp.base.doors import UserRequest, before_key, now
 from erp.base.errors import DomainError
 from erp.customers.access import rights_of
 from erp.customers.states import Right
@@ -25,9 +25,9 @@ def listing(request: UserRequest) -> HttpResponse:
     if not request.rights & {Right.PAY, Right.RUN_BILLING}:
         raise PermissionDenied
     found = queries.listed(request.user)
-    before = request.GET.get("before", "")
-    if before.isdigit():
-        found = found.filter(pk__lt=int(before))
+    before = before_key(request)
+    if before is not None:
+        found = found.filter(pk__lt=before)
     rows = list(found[: PAGE + 1])
     next_url = f"?before={rows[PAGE - 1].pk}" if len(rows) > PAGE else ""
     return render(request, "payments/list.html", {"receipts": rows[:PAGE], "next_url": next_url})

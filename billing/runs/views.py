@@ -13,7 +13,7 @@ from billing.runs import queries, services
 from billing.runs.access import run_for
 from billing.runs.forms import RunForm
 from billing.runs.models import BillingRun, Outcome
-from erp.base.doors import UserRequest, now
+from erp.base.doors import UserRequest, before_key, now
 from erp.base.errors import DomainError
 from erp.base.periods import month_of
 from erp.customers.access import memberships_of
@@ -47,9 +47,9 @@ def listing(request: UserRequest) -> HttpResponse:
     """Show the runs, newest first."""
     issuers = _issuers(request)
     found = queries.listed(request.user).filter(organisation__in=issuers)
-    before = request.GET.get("before", "")
-    if before.isdigit():
-        found = found.filter(pk__lt=int(before))
+    before = before_key(request)
+    if before is not None:
+        found = found.filter(pk__lt=before)
     rows = list(found[: PAGE + 1])
     next_url = f"?before={rows[PAGE - 1].pk}" if len(rows) > PAGE else ""
     return render(request, "billing_runs/list.html", {"runs": rows[:PAGE], "next_url": next_url})

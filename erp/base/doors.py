@@ -8,6 +8,12 @@ from django_htmx.middleware import HtmxDetails
 now = _now
 
 
+def before_key(request: HttpRequest) -> int | None:
+    """Return the key in `?before=` after which a list goes on; what is no key is its start."""
+    asked = request.GET.get("before", "")
+    return int(asked) if asked.isascii() and asked.isdigit() and len(asked) < 19 else None
+
+
 class UserRequest(HttpRequest):
     """A request behind `login_required`."""
 

@@ -9,7 +9,7 @@ from django.http import HttpResponse, StreamingHttpResponse
 from django.shortcuts import get_object_or_404, redirect, render
 from django.views.decorators.http import require_GET, require_http_methods, require_POST
 
-from erp.base.doors import UserRequest, now
+from erp.base.doors import UserRequest, before_key, now
 from erp.base.errors import DomainError
 from erp.base.exports import Echo, harmless
 from erp.base.journal import history
@@ -33,10 +33,10 @@ EVENTS = 50
 @require_GET
 def listing(request: UserRequest) -> HttpResponse:
     """Show services with state and price, newest first."""
-    state, before = request.GET.get("state", ""), request.GET.get("before", "")
+    state, before = request.GET.get("state", ""), before_key(request)
     found = listed(request.user, state=state)
-    if before.isdigit():
-        found = found.filter(pk__lt=int(before))
+    if before is not None:
+        found = found.filter(pk__lt=before)
     rows = list(found[: PAGE + 1])
     next_url = f"?state={state}&before={rows[PAGE - 1].pk}" if len(rows) > PAGE else ""
     facts = {"contracts": rows[:PAGE], "state": state, "states": State.values, "next_url": next_url}

@@ -5,7 +5,7 @@ from django.http import HttpResponse
 from django.shortcuts import render
 from django.views.decorators.http import require_GET
 
-from erp.base.doors import UserRequest
+from erp.base.doors import UserRequest, before_key
 from erp.base.journal import history
 from erp.customers.access import rights_of
 from erp.customers.states import Right
@@ -24,9 +24,9 @@ def listing(request: UserRequest) -> HttpResponse:
     state = request.GET.get("state", "")
     if state in State.values:
         found = found.filter(state=state)
-    before = request.GET.get("before", "")
-    if before.isdigit():
-        found = found.filter(pk__lt=int(before))
+    before = before_key(request)
+    if before is not None:
+        found = found.filter(pk__lt=before)
     rows = list(found.order_by("-pk")[: PAGE + 1])
     next_url = f"?state={state}&before={rows[PAGE - 1].pk}" if len(rows) > PAGE else ""
     facts = {"orders": rows[:PAGE], "state": state, "states": State.values, "next_url": next_url}

@@ -24,7 +24,8 @@ def listed(user: AnyUser, *, state: str = "") -> QuerySet[Ticket]:
 def after(tickets: QuerySet[Ticket], position: str) -> QuerySet[Ticket]:
     """Return what comes after a position such as `1-4711`; an odd position is the start."""
     rank, _, pk = position.partition("-")
-    if not (rank.isdigit() and pk.isdigit() and len(rank) < 3 and len(pk) < 19):
+    is_position = position.isascii() and rank.isdigit() and pk.isdigit()
+    if not (is_position and len(rank) < 3 and len(pk) < 19):
         return tickets
     return tickets.filter(Q(rank__gt=int(rank)) | Q(rank=int(rank), pk__lt=int(pk)))
 
