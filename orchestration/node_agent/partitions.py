@@ -15,8 +15,7 @@ from .home import write_bytes
 
 TAIL = 4000
 PROMISE_SECONDS = 10
-# Until the promises pass for the first time they are asked more often.
-FIRST_PROMISE_SECONDS = 0.5
+FAILING_PROMISE_SECONDS = 0.5
 STOP_SECONDS = 10
 LIMITS = {"open_files": "RLIMIT_NOFILE", "processes": "RLIMIT_NPROC", "memory_bytes": "RLIMIT_AS"}
 
@@ -31,7 +30,7 @@ class Partition:
         self.state, self.reason, self.since = "empty", "", now_text()
         self.uid, self.generation = "", 0
         self.connection, self.results = {}, []
-        self.looked_at = 0.0
+        self.looks = {}
         self.backoff = Backoff()
         self.files = {}
         self.is_clean = False
@@ -77,7 +76,7 @@ class Partition:
             if self.path.exists():
                 shutil.rmtree(str(self.path))
             self.is_clean = True
-        self.connection, self.results, self.files = {}, [], {}
+        self.connection, self.looks, self.results, self.files = {}, {}, [], {}
         self._found(instance, "wiped" if instance else "empty")
         return True
 
@@ -98,7 +97,7 @@ class Partition:
             self.node.processes.remove(name)
         if self.state != "stopped":
             self._kill_all()
-        self.results = []
+        self.looks, self.results = {}, []
         self._found(instance, "stopped")
         return True
 
@@ -118,7 +117,7 @@ class Partition:
         changed = self._files(kind, values, place, is_new)
         changed |= self._services(kind, values, instance)
         if changed or is_new:
-            self.looked_at = 0.0
+            self.looks = {}
             if self.state != "started" or is_new:
                 self._found(instance, "starting")
         return self._keep_promises(kind, spec, values, instance)
@@ -193,21 +192,15 @@ class Partition:
         return changed
 
     def _keep_promises(self, kind, spec, values, instance):
-        """Run the promises when they are due; a service that keeps them all is started."""
-        pause = PROMISE_SECONDS if self.state == "started" else FIRST_PROMISE_SECONDS
-        if time.monotonic() - self.looked_at < pause:
-            return self.state == "started"
-        self.looked_at = time.monotonic()
-        results = []
-        for one in kind.get("promises", []):
-            filled = {
-                key: fill(value, values) if isinstance(value, str) else value
-                for key, value in one.items()
-            }
-            passes, message = promises.run(dict(filled, address=spec["address"]))
-            results.append({"name": one["name"], "ok": passes, "message": message})
-        self.results = results
-        failing = [one for one in results if not one["ok"]]
+        """Ask the promises that are due; a service that keeps them all is started."""
+        wanted = kind.get("promises", [])
+        for one in wanted:
+            if self._is_due(one):
+                passes, message = promises.run(self._filled(one, spec, values), self._place())
+                result = {"name": one["name"], "ok": passes, "message": message}
+                self.looks[one["name"]] = time.monotonic(), result
+        self.results = [self.looks[one["name"]][1] for one in wanted]
+        failing = [one for one in self.results if not one["ok"]]
         if failing:
             why = "{}: {}".format(failing[0]["name"], failing[0]["message"])
             self._found(instance, self._while_failing(), why)
@@ -217,6 +210,23 @@ class Partition:
         self.backoff = Backoff()
         self._found(instance, "started")
         return True
+
+    def _is_due(self, promise):
+        """A promise that fails is asked again soon: the service may be on its way up."""
+        looked_at, result = self.looks.get(promise["name"], (0.0, None))
+        period = promise.get("period_seconds", PROMISE_SECONDS)
+        if result is not None and not result["ok"]:
+            period = FAILING_PROMISE_SECONDS
+        return result is None or time.monotonic() - looked_at >= period
+
+    def _filled(self, promise, spec, values):
+        filled = {key: _fill_all(value, values) for key, value in promise.items()}
+        return dict(filled, address=spec["address"])
+
+    def _place(self):
+        """Return where and as whom the commands of promises run: as the services do."""
+        owner = self.node.user_of(self.name)
+        return promises.Place(str(self.path), owner, lambda: self.node.cgroups.join(self.name))
 
     def _while_failing(self):
         """Starting takes a while; what does not stay up, or was up before, is broken."""
@@ -249,6 +259,15 @@ class Partition:
             if log.exists():
                 tails.append(log.read_bytes()[-TAIL:].decode("utf-8", "replace"))
         return "\n".join(tails)[-TAIL:]
+
+
+def _fill_all(value, values):
+    """Fill a text, or the texts in a list or an object; anything else stays as it is."""
+    if isinstance(value, list):
+        return [_fill_all(one, values) for one in value]
+    if isinstance(value, dict):
+        return {key: _fill_all(one, values) for key, one in value.items()}
+    return fill(value, values) if isinstance(value, str) else value
 
 
 def _steady(result):

@@ -2,32 +2,99 @@
 
 import base64
 import http.client
+import os
+import resource
+import signal
 import socket
+import subprocess
+import tempfile
 import time
+from collections import namedtuple
 from urllib.parse import urlsplit
 
 SECONDS = 5
 MOST_BYTES = 1024 * 1024
+ENVIRONMENT = ("PATH", "LANG", "TZ")
+LONGEST_MESSAGE = 200
+
+# Where a command runs: its directory, its (uid, gid) or None, and what puts it into its group.
+Place = namedtuple("Place", "directory owner join")
 
 
-def run(promise):
+def run(promise, place=None):
     """Run one promise whose values are filled in; return (passes, message)."""
     try:
         if promise["kind"] == "port":
-            return _port(promise["address"], int(promise["port"]))
+            return _port(promise)
+        if promise["kind"] == "command":
+            return _command(promise, place)
         return _http(promise)
-    except (OSError, ValueError, http.client.HTTPException) as error:
-        return False, f"{type(error).__name__}: {error}"[:200]
+    except (OSError, ValueError, http.client.HTTPException, subprocess.SubprocessError) as error:
+        return False, f"{type(error).__name__}: {error}"[:LONGEST_MESSAGE]
 
 
-def _port(address, port):
-    with socket.create_connection((address, port), timeout=SECONDS):
+def _port(promise):
+    port, seconds = int(promise["port"]), promise.get("seconds", SECONDS)
+    with socket.create_connection((promise["address"], port), timeout=seconds):
         return True, f"port {port} answers"
+
+
+def _command(promise, place):
+    """Run a command as the services run; it passes when it ends with 0 in time."""
+    seconds = promise.get("seconds", SECONDS)
+    environment = {key: os.environ[key] for key in ENVIRONMENT if key in os.environ}
+    environment.update(promise.get("environment", {}))
+    environment["HOME"] = place.directory
+    with tempfile.TemporaryFile() as said:
+        code = _ended(promise["command"], place, environment, said, seconds)
+        if code is None:
+            return False, f"took longer than {seconds} s"
+        if code == 0:
+            return True, "ended with 0"
+        said.seek(0)
+        lines = said.read(MOST_BYTES).decode("utf-8", "replace").split("\n")
+        last = ([""] + [line.strip() for line in lines if line.strip()])[-1]
+        return False, f"ended with {code}: {last}"[:LONGEST_MESSAGE]
+
+
+def _ended(command, place, environment, said, seconds):
+    """Return the exit code of a command, or None when its time was over; nothing of it stays."""
+
+    def become():
+        place.join()
+        os.umask(0o027)
+        resource.setrlimit(resource.RLIMIT_FSIZE, (MOST_BYTES, MOST_BYTES))
+        if place.owner:
+            os.setgroups([])
+            os.setgid(place.owner[1])
+            os.setuid(place.owner[0])
+
+    process = subprocess.Popen(
+        command,
+        cwd=place.directory,
+        env=environment,
+        stdin=subprocess.DEVNULL,
+        stdout=said,
+        stderr=subprocess.STDOUT,
+        start_new_session=True,
+        preexec_fn=become,
+    )
+    try:
+        return process.wait(seconds)
+    except subprocess.TimeoutExpired:
+        return None
+    finally:
+        try:
+            os.killpg(process.pid, signal.SIGKILL)
+        except (ProcessLookupError, PermissionError):
+            pass
+        process.wait()
 
 
 def _http(promise):
     parts = urlsplit(promise["url"])
-    connection = http.client.HTTPConnection(parts.hostname, parts.port or 80, timeout=SECONDS)
+    seconds = promise.get("seconds", SECONDS)
+    connection = http.client.HTTPConnection(parts.hostname, parts.port or 80, timeout=seconds)
     headers = {"User-Agent": "tenantry-promise"}
     if promise.get("user"):
         pair = "{}:{}".format(promise["user"], promise.get("password", ""))

@@ -147,6 +147,39 @@ def test_a_release_that_is_not_ready_is_building(node: Node, partition: Partitio
     assert (partition.state, partition.reason) == ("failed", "pip said no")
 
 
+def a_promise(name: str, script: str, **facts: Any) -> dict[str, Any]:
+    return {"name": name, "kind": "command", "command": ["sh", "-c", script]} | facts
+
+
+def test_each_promise_is_asked_in_its_own_period_and_a_failing_one_sooner(
+    node: Node, partition: Partition, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    clock = [1000.0]
+    monkeypatch.setattr("orchestration.node_agent.partitions.time.monotonic", lambda: clock[0])
+    often = a_promise("often", "echo >> data/often; test ! -e data/broken", period_seconds=2)
+    seldom = a_promise("seldom", "echo >> {partition}/data/seldom", period_seconds=100)
+    release_with(node, {"promises": [often, seldom]})
+
+    def asked(at: float) -> tuple[int, int, str]:
+        clock[0] = 1000.0 + at
+        converge(node, partition)
+        lines = [len((partition.path / "data" / name).read_text()) for name in ("often", "seldom")]
+        return lines[0], lines[1], partition.state
+
+    assert [asked(at) for at in (0, 1, 2, 99)] == [
+        (1, 1, "started"),
+        (1, 1, "started"),
+        (2, 1, "started"),
+        (3, 1, "started"),
+    ]
+    (partition.path / "data" / "broken").touch()
+    assert asked(101) == (4, 2, "failed")
+    assert partition.reason == "often: ended with 1: "
+    assert asked(101.6) == (5, 2, "failed")
+    (partition.path / "data" / "broken").unlink()
+    assert [asked(at) for at in (102.2, 103)] == [(6, 2, "started"), (6, 2, "started")]
+
+
 class Failed:
     """A build that failed."""
 

@@ -2,14 +2,18 @@
 
 # mypy: disable-error-code="no-untyped-call"
 
+import signal
 import socket
 import threading
 from collections.abc import Iterator
 from http.server import BaseHTTPRequestHandler, HTTPServer
+from pathlib import Path
+from typing import Any
 
 import pytest
 
 from orchestration.node_agent import promises
+from tests.agent.test_releases import ends
 
 
 class Page(BaseHTTPRequestHandler):
@@ -66,3 +70,40 @@ def test_a_port_that_nobody_listens_on_fails_with_the_reason() -> None:
 def test_nonsense_fails_and_raises_nothing() -> None:
     assert not promises.run({"kind": "port", "address": "127.0.0.1", "port": "x"})[0]
     assert not promises.run({"kind": "http", "url": "http://127.0.0.1:x/"})[0]
+
+
+def a_place(directory: Path) -> promises.Place:
+    return promises.Place(str(directory), None, lambda: None)
+
+
+def asked_to_run(*command: str, **facts: Any) -> dict[str, Any]:
+    return {"kind": "command", "command": list(command)} | facts
+
+
+def test_a_command_runs_in_its_directory_with_its_environment_only(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("SECRET_OF_THE_AGENT", "x")
+    script = f'test "$PWD:$A:$HOME:$SECRET_OF_THE_AGENT" = "{tmp_path}:b:{tmp_path}:"'
+    asked = asked_to_run("sh", "-c", script, environment={"A": "b"})
+    assert promises.run(asked, a_place(tmp_path)) == (True, "ended with 0")
+
+
+def test_a_command_that_fails_says_its_last_line(tmp_path: Path) -> None:
+    place = a_place(tmp_path)
+    asked = asked_to_run("sh", "-c", "echo first; echo no such database >&2; echo; exit 3")
+    assert promises.run(asked, place) == (False, "ended with 3: no such database")
+    assert promises.run(asked_to_run("false"), place) == (False, "ended with 1: ")
+    passes, message = promises.run(asked_to_run("no-such-program"), place)
+    assert (passes, message.split(":")[0]) == (False, "FileNotFoundError")
+
+
+def test_a_command_that_hangs_is_ended_with_what_it_started(tmp_path: Path) -> None:
+    asked = asked_to_run("sh", "-c", "sleep 300 & echo $! > pid; wait", seconds=1)
+    assert promises.run(asked, a_place(tmp_path)) == (False, "took longer than 1 s")
+    assert ends(int((tmp_path / "pid").read_text()))
+
+
+def test_a_command_that_never_stops_talking_is_ended_and_fills_no_disk(tmp_path: Path) -> None:
+    passes, message = promises.run(asked_to_run("yes", seconds=20), a_place(tmp_path))
+    assert (passes, message) == (False, f"ended with {-signal.SIGXFSZ}: y")
