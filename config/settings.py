@@ -139,10 +139,15 @@ SPECTACULAR_SETTINGS = {"TITLE": "Tenantry", "VERSION": "1.0.0", "OAS_VERSION": 
 
 # Where rating reads usage: the port is erp.ports.UsageSource, the answer is orchestration's.
 USAGE_SOURCE = "orchestration.metering.source.StoredUsage"
+# Where credits read how services kept their promises: the port is erp.ports.AvailabilitySource.
+AVAILABILITY_SOURCE = "orchestration.monitoring.source.RecordedAvailability"
 # Where orders read the schema of parameters: the port is erp.ports.ProductSource.
 PRODUCT_SOURCE = "orchestration.releases.source.PublishedReleases"
 # Where an event of a service is announced, so that the next step hurries: config/nudges.py.
 NUDGES = "config.nudges.nudge"
+
+# Who may read /metrics; without a token there is no such page.
+METRICS_TOKEN = env.text("TENANTRY_METRICS_TOKEN", "")
 
 # Where people find the portal: links in mails and in the demo.
 PORTAL = env.text("TENANTRY_PORTAL", "http://127.0.0.1:8000")
@@ -152,5 +157,7 @@ LOGGING = {
     "disable_existing_loggers": False,
     "formatters": {"line": {"format": "%(asctime)s %(levelname)s %(name)s %(message)s"}},
     "handlers": {"stderr": {"class": "logging.StreamHandler", "formatter": "line"}},
+    # Says at every import that it is there.
+    "loggers": {"pikepdf": {"level": "WARNING"}},
     "root": {"handlers": ["stderr"], "level": env.text("TENANTRY_LOG_LEVEL", "INFO")},
 }

@@ -2,6 +2,7 @@
 
 import ctypes
 import os
+import pwd
 import shutil
 import signal
 import subprocess
@@ -39,7 +40,7 @@ def spawn(
             env=dict(environment),
             cwd=directory,
             user=user,
-            group=user,
+            group=pwd.getpwnam(user).pw_gid if user else None,
             extra_groups=[] if user else None,
             process_group=0,
             preexec_fn=_die_with_parent(death, os.getpid()),
