@@ -27,6 +27,8 @@ TIMETABLE = {
         _every(5, "orchestration.convergence.tasks.sweep_desired"),
         _every(5, "orchestration.convergence.tasks.sweep_nodes"),
         _every(15, "orchestration.convergence.tasks.sweep_enrolments"),
+        _every(15, "orchestration.monitoring.tasks.sweep_incidents"),
+        _every(30, "orchestration.monitoring.tasks.sweep_waits"),
         _every(15, "billing.runs.tasks.sweep_runs"),
         _every(15, "billing.documents.tasks.sweep_documents"),
     )
@@ -68,6 +70,7 @@ app.autodiscover_tasks(
         "orchestration.allocation",
         "orchestration.convergence",
         "orchestration.metering",
+        "orchestration.monitoring",
         "billing.documents",
         "billing.runs",
     ]

@@ -96,6 +96,49 @@ class ProductSource(Protocol):
         ...
 
 
+@dataclass(frozen=True, slots=True)
+class Failing:
+    """A promise of a service failed over the period, and what it last said."""
+
+    period: Period
+    promise: str
+    message: str
+
+
+@dataclass(frozen=True, slots=True)
+class Availability:
+    """How a service kept its promises: seconds that count, and those in which one failed.
+
+    Only time counts in which the service existed, was agreed to run and could be seen. Time in
+    which its node could not be reached is unknown (`unseen_seconds`), suspended time is excluded
+    (`stopped_seconds`); neither is part of `measured_seconds`.
+    """
+
+    measured_seconds: Decimal
+    down_seconds: Decimal
+    unseen_seconds: Decimal
+    stopped_seconds: Decimal
+    failing: Sequence[Failing]
+
+    @property
+    def share(self) -> Decimal | None:
+        """Return the available part, 0 to 1; None when nothing was measured."""
+        if not self.measured_seconds:
+            return None
+        return (self.measured_seconds - self.down_seconds) / self.measured_seconds
+
+
+class AvailabilitySource(Protocol):
+    """Answers for how services kept their promises; credits for missed agreements ask it."""
+
+    def availability(self, *, lines: Collection[int], period: Period) -> Mapping[int, Availability]:
+        """Return the availability of each contract line; one that never started is absent.
+
+        The period is over: asking again yields the same answer.
+        """
+        ...
+
+
 @cache
 def _implementation(path: str) -> Any:
     return import_string(path)()
@@ -109,3 +152,8 @@ def usage_source() -> UsageSource:
 def product_source() -> ProductSource:
     """Return who answers for products."""
     return cast(ProductSource, _implementation(settings.PRODUCT_SOURCE))
+
+
+def availability_source() -> AvailabilitySource:
+    """Return who answers for availability."""
+    return cast(AvailabilitySource, _implementation(settings.AVAILABILITY_SOURCE))

@@ -3,6 +3,7 @@
 from orchestration.convergence.models import ConvergencePass
 from orchestration.instances.models import Instance
 from orchestration.metering.models import Sample
+from orchestration.monitoring.models import Outage
 from orchestration.nodes.models import ComputeNode, ComputePartition, EnrolmentStep, NodeLease
 from orchestration.releases.models import ReleaseOnNode, SoftwareRelease
 
@@ -13,6 +14,7 @@ __all__ = [
     "EnrolmentStep",
     "Instance",
     "NodeLease",
+    "Outage",
     "ReleaseOnNode",
     "Sample",
     "SoftwareRelease",

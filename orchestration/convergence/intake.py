@@ -11,6 +11,7 @@ from orchestration.instances.models import Instance
 from orchestration.instances.services import sealed_connection
 from orchestration.instances.states import Requested, State
 from orchestration.metering.services import store
+from orchestration.monitoring.services import Sighting, observe
 from orchestration.nodes.models import ComputeNode
 from orchestration.releases.models import ReleaseOnNode, SoftwareRelease
 
@@ -47,16 +48,22 @@ def _take_partitions(node: ComputeNode, report: Report, *, at: datetime) -> None
     """Only instances that hold a partition of this node are touched, whatever is claimed."""
     held = Instance.objects.filter(partition__node=node).select_related("partition")
     instances = {instance.partition.name: instance for instance in held.order_by("pk")}  # type: ignore[union-attr]
+    seen = []
     for found in report.partitions:
         instance = instances.get(found.name)
-        if instance and instance.reference == found.instance:
+        if instance and instance.reference == found.instance and _says_something(instance, found):
             _take_one(instance, found, at=at)
+            seen.append(Sighting(instance, found.reason, found.promises))
+    observe(seen, at=at)
+
+
+def _says_something(instance: Instance, found: FoundPartition) -> bool:
+    """A report about an older generation says nothing, nor one of a slot not yet looked at."""
+    return found.generation == instance.generation and found.state not in {"empty", "waiting"}
 
 
 def _take_one(instance: Instance, found: FoundPartition, *, at: datetime) -> None:
-    """Bring one instance to what was found; a report about an older generation says nothing."""
-    if found.generation != instance.generation or found.state in {"empty", "waiting"}:
-        return
+    """Bring one instance to what was found."""
     changes: dict[str, object] = {
         "observed_generation": found.generation,
         "promises": list(found.promises),

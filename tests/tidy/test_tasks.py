@@ -21,6 +21,8 @@ RUN_TWICE = {
     "orchestration.convergence.tasks.converge_node": "tests/orchestration/convergence",
     "orchestration.convergence.tasks.sweep_enrolments": "tests/orchestration/convergence",
     "orchestration.convergence.tasks.enrol_node": "tests/orchestration/convergence",
+    "orchestration.monitoring.tasks.sweep_incidents": "tests/orchestration/monitoring",
+    "orchestration.monitoring.tasks.sweep_waits": "tests/orchestration/monitoring",
     "erp.contracts.tasks.end_expired": "tests/erp/contracts",
     "billing.documents.tasks.sweep_documents": "tests/billing/documents",
     "billing.documents.tasks.render_document": "tests/billing/documents",
