@@ -1,12 +1,16 @@
 """What an accountant types to bill a period."""
 
-from datetime import UTC, datetime, time, timedelta
+from datetime import UTC, date, datetime, time, timedelta
 from typing import Any
 
 from django import forms
+from django.core.validators import MaxValueValidator
 
 from erp.base.periods import Period
 from erp.customers.models import Organisation
+
+# The calendar ends in 9999: a day after the last one must exist.
+_NO_LATER = [MaxValueValidator(date(2999, 12, 31))]
 
 
 class RunForm(forms.Form):
@@ -15,6 +19,7 @@ class RunForm(forms.Form):
     issuer = forms.ModelChoiceField(Organisation.objects.none(), to_field_name="reference")
     first_day = forms.DateField(widget=forms.DateInput(attrs={"type": "date"}))
     last_day = forms.DateField(
+        validators=_NO_LATER,
         widget=forms.DateInput(attrs={"type": "date"}),
         help_text="Included, in UTC. Today bills up to this moment.",
     )

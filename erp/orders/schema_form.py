@@ -52,7 +52,7 @@ class _RawParameters(_Parameters):
         """Accept one JSON object."""
         try:
             value = json.loads(self.cleaned_data[RAW])
-        except ValueError as error:
+        except (ValueError, RecursionError) as error:
             raise forms.ValidationError(f"This is no JSON: {error}.") from error
         if not isinstance(value, dict):
             raise forms.ValidationError("Give one JSON object: { … }.")
