@@ -1,7 +1,7 @@
 """Make contracts from orders, and move them: their state is the permission to run."""
 
 from collections.abc import Mapping
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
 
 from django.db import transaction
@@ -10,7 +10,6 @@ from erp.base.errors import DomainError
 from erp.base.journal import record
 from erp.base.lifecycle import move
 from erp.base.nudges import announce
-from erp.catalogue.queries import prices_of
 from erp.contracts.models import Contract, ContractLine, LinePrice
 from erp.contracts.queries import committed_minor
 from erp.contracts.states import State
@@ -85,16 +84,8 @@ def _add_line(contract: Contract, order: Order) -> None:
         sla=order.sla,
     )
     LinePrice.objects.bulk_create(
-        LinePrice(
-            organisation_id=contract.organisation_id,
-            line=line,
-            kind=price.kind,
-            meter=price.meter,
-            unit=price.unit,
-            unit_price=price.unit_price,
-            included_quantity=price.included_quantity,
-        )
-        for price in prices_of(order.plan, order.price_list)
+        LinePrice(organisation_id=contract.organisation_id, line=line, **price)
+        for price in order.prices
     )
 
 
@@ -110,7 +101,9 @@ def resume(contract: Contract, *, at: datetime, by: str, why: str = "") -> None:
 
 def end(contract: Contract, *, at: datetime, by: str, why: str) -> None:
     """End the agreement: what runs is stopped now, and destroyed after the retention."""
-    also = {} if contract.ends_at and contract.ends_at <= at else {"ends_at": at}
+    # A contract lasts a moment at least, whatever the clocks of two servers say.
+    ends_at = max(at, contract.starts_at + timedelta(microseconds=1))
+    also = {} if contract.ends_at and contract.ends_at <= ends_at else {"ends_at": ends_at}
     _move(contract, State.ENDED, at=at, by=by, why=why, also=also)
 
 

@@ -26,6 +26,8 @@ class Order(Stateful):
     price_list = models.ForeignKey(PriceList, on_delete=models.PROTECT)
     parameters = models.JSONField(default=dict)
     sla = models.JSONField(default=dict)
+    # The prices that the buyer saw: what becomes of the list later does not matter.
+    prices = models.JSONField(default=list)
     monthly_minor = models.BigIntegerField()
     currency = models.CharField(max_length=3)
     placed_by = models.CharField(max_length=150)

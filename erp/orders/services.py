@@ -10,7 +10,7 @@ from django.db import transaction
 from erp.base.errors import DomainError
 from erp.base.journal import record
 from erp.base.lifecycle import move
-from erp.catalogue.models import Plan, PriceList
+from erp.catalogue.models import Plan, Price, PriceList
 from erp.catalogue.queries import NoPrices, price_list_of, prices_of, seller_of
 from erp.customers.models import Organisation
 from erp.orders.models import Order
@@ -93,6 +93,7 @@ def _order(
         price_list=price_list,
         parameters=dict(wish.parameters),
         sla=dict(wish.sla),
+        prices=[_as_shown(price) for price in prices],
         monthly_minor=preview(prices, currency=price_list.currency).monthly.minor,
         currency=price_list.currency,
         placed_by=by,
@@ -100,6 +101,16 @@ def _order(
         state=State.PLACED,
         state_since=at,
     )
+
+
+def _as_shown(price: Price) -> dict[str, str]:
+    return {
+        "kind": price.kind,
+        "meter": price.meter,
+        "unit": price.unit,
+        "unit_price": str(price.unit_price),
+        "included_quantity": str(price.included_quantity),
+    }
 
 
 def refuse(order: Order, *, by: str, at: datetime, why: str) -> None:

@@ -44,6 +44,13 @@ def test_suspend_resume_end_are_recorded_with_reasons(contract: Contract) -> Non
     ]  # fmt: skip
 
 
+def test_what_ends_as_it_begins_lasted_a_moment(contract: Contract) -> None:
+    services.end(contract, at=NOON - timedelta(seconds=2), by="alice", why="a wrong click")
+
+    found = Contract.objects.get()
+    assert (found.state, found.ends_at) == (State.ENDED, NOON + timedelta(microseconds=1))
+
+
 def test_ending_later_than_agreed_keeps_the_agreed_end(contract: Contract) -> None:
     agreed = NOON + timedelta(hours=1)
     Contract.objects.update(ends_at=agreed)

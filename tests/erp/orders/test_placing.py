@@ -1,6 +1,7 @@
 """Orders: once per key, inside the schema, inside the credit limit."""
 
 import threading
+from decimal import Decimal
 from typing import Any
 
 import pytest
@@ -9,10 +10,11 @@ from django.db import connection
 from erp.base import scope
 from erp.base.journal import JournalLine
 from erp.base.lifecycle import IllegalMove
-from erp.catalogue.models import Offer
+from erp.catalogue.models import Offer, PriceKind
 from erp.catalogue.queries import NoPrices
+from erp.catalogue.services import set_price
 from erp.contracts import services as contracts
-from erp.contracts.models import Contract
+from erp.contracts.models import Contract, LinePrice
 from erp.orders import services
 from erp.orders.models import Order
 from erp.orders.parameters import BadParameters
@@ -88,6 +90,19 @@ def test_an_order_above_the_limit_waits_and_is_decided_once(tree: Tree) -> None:
         contracts.accept(placed, by="bob", at=NOON)
     assert not Contract.objects.exists()
     assert Order.objects.get().state_reason == "too much"
+
+
+def test_a_price_that_changes_while_an_order_waits_changes_nothing(tree: Tree) -> None:
+    plan = a_plan(tree.provider)
+    prices = a_price_list(tree.reseller, plan)
+    tree.customer.credit_limit_minor = 0
+    placed = contracts.order(tree.customer, a_wish(plan), by="alice", at=NOON)
+
+    set_price(prices, plan, kind=PriceKind.RECURRING, unit_price=Decimal(99), unit="month")
+    contract = contracts.accept(placed, by="bob", at=NOON)
+
+    agreed = LinePrice.objects.get(line__contract=contract, kind=PriceKind.RECURRING)
+    assert (placed.monthly_minor, agreed.unit_price) == (1000, Decimal(10))
 
 
 @pytest.mark.django_db(transaction=True)
