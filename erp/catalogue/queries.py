@@ -46,6 +46,7 @@ class OnShelf:
     """A plan that can be bought, with its prices in the seller's valid list."""
 
     plan: Plan
+    setup: Price | None
     recurring: Price | None
     metered: tuple[Price, ...]
     currency: str
@@ -74,6 +75,7 @@ def _on_shelf(prices: list[Price], currency: str) -> OnShelf:
     by_kind = {price.kind: price for price in prices}
     return OnShelf(
         plan=prices[0].plan,
+        setup=by_kind.get(PriceKind.SETUP),
         recurring=by_kind.get(PriceKind.RECURRING),
         metered=tuple(price for price in prices if price.kind == PriceKind.METERED),
         currency=currency,

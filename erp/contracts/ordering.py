@@ -50,7 +50,7 @@ def order(request: UserRequest, buyer: str, plan: int) -> HttpResponse:
             parameters.refuse(refusal.facts["errors"])  # type: ignore[attr-defined]
         except DomainError as refusal:
             form.add_error(None, str(refusal))
-    prices = [one for one in (item.recurring, *item.metered) if one]
+    prices = [one for one in (item.setup, item.recurring, *item.metered) if one]
     facts = {
         "form": form,
         "parameters": parameters,
@@ -77,11 +77,14 @@ def decide(request: UserRequest, reference: str, answer: str) -> HttpResponse:
     """Accept or refuse an order that waits."""
     found = order_for(request.user, reference, right=Right.DECIDE_ORDERS)
     form = ReasonForm(request.POST)
-    form.is_valid()
-    if answer == "accept":
+    if answer not in {"accept", "refuse"}:
+        raise Http404
+    if not form.is_valid():
+        messages.error(request, "Give the reason in at most 300 signs.")
+    elif answer == "accept":
         services.accept(found, by=_who(request), at=now())
     else:
-        orders.refuse(found, by=_who(request), at=now(), why=form.cleaned_data.get("why", ""))
+        orders.refuse(found, by=_who(request), at=now(), why=form.cleaned_data["why"])
     return redirect("orders:detail", reference)
 
 

@@ -1,9 +1,12 @@
 """The pages of orders: choose, see the price, order once; the seller decides."""
 
 import re
+from decimal import Decimal
 
 import pytest
 
+from erp.catalogue.models import PriceKind
+from erp.catalogue.services import set_price
 from erp.contracts.models import Contract
 from erp.customers.states import Role
 from erp.orders.models import Order
@@ -30,6 +33,17 @@ def test_a_form_sent_twice_is_one_order(tree: Tree) -> None:
     assert contract.lines.get().parameters == {"title": "Hi"}
     assert "Our site" in client.get("/orders/").content.decode()
     assert "Our site" in client.get(f"/orders/{Order.objects.get().reference}").content.decode()
+
+
+def test_the_buyer_sees_what_the_set_up_costs(tree: Tree) -> None:
+    plan = a_plan(tree.provider)
+    prices = a_price_list(tree.reseller, plan)
+    set_price(prices, plan, kind=PriceKind.SETUP, unit_price=Decimal(49))
+    client = a_client(a_member(tree.customer, Role.OWNER))
+
+    page = client.get(f"/services/order/{tree.customer.reference}/{plan.pk}").content.decode()
+
+    assert "49.00" in page
 
 
 @pytest.mark.parametrize(
@@ -61,6 +75,8 @@ def test_an_order_above_the_limit_is_decided_by_the_seller(tree: Tree) -> None:
     assert owner.post(f"/services/decide/{first.reference}/accept").status_code == 403
     seller = a_client(a_member(tree.reseller, Role.RESELLER_MANAGER))
     assert "Accept" in seller.get(f"/orders/{first.reference}").content.decode()
+    assert seller.post(f"/services/decide/{first.reference}/maybe").status_code == 404
+    seller.post(f"/services/decide/{second.reference}/refuse", {"why": "x" * 301})
     seller.post(f"/services/decide/{first.reference}/accept")
     seller.post(f"/services/decide/{second.reference}/refuse", {"why": "too much"})
 
