@@ -16,6 +16,29 @@ class CurrencyMismatch(DomainError):
     code = "currency_mismatch"
 
 
+class CurrencyUnsupported(DomainError):
+    """This currency cannot be invoiced: e-invoices have at most two decimals (EN 16931)."""
+
+    code = "currency_unsupported"
+    status = 422
+
+
+def check_currency(currency: str) -> str:
+    """Return the currency if an invoice can be written in it.
+
+    Raises:
+        CurrencyUnsupported: it is no code of ISO 4217, or has three decimals.
+    """
+    if not (len(currency) == 3 and currency.isascii() and currency.isupper()):
+        raise CurrencyUnsupported("A currency is three capital letters, ISO 4217: EUR.")
+    if exponent(currency) > 2:
+        raise CurrencyUnsupported(
+            f"{currency} has {exponent(currency)} decimals and e-invoices have at most two "
+            "(EN 16931): choose another currency."
+        )
+    return currency
+
+
 def exponent(currency: str) -> int:
     """Return how many decimals the currency has (ISO 4217)."""
     return _EXPONENTS.get(currency, 2)

@@ -8,6 +8,7 @@ from django.db import IntegrityError, transaction
 
 from erp.base.errors import DomainError
 from erp.base.journal import record
+from erp.base.money import check_currency
 from erp.catalogue.models import Offer, Plan, Price, PriceKind, PriceList
 from erp.customers.models import Organisation
 
@@ -69,8 +70,10 @@ def add_price_list(
     """Add a dated price list.
 
     Raises:
+        CurrencyUnsupported: no invoice can be written in it.
         PriceListOverlaps: names the list that is valid in the same time.
     """
+    check_currency(currency)
     try:
         with transaction.atomic():
             made = PriceList.objects.create(

@@ -8,6 +8,7 @@ from django.db import IntegrityError, transaction
 
 from erp.base.errors import DomainError
 from erp.base.journal import record
+from erp.base.money import check_currency
 from erp.customers.models import Member, Organisation
 from erp.customers.states import ROLES, Kind, Role
 
@@ -81,6 +82,7 @@ def _add(
     kind: Kind, parent: Organisation | None, *, at: datetime, by: str, **facts: Any
 ) -> Organisation:
     organisation = Organisation(kind=kind, parent=parent, created_at=at, **facts)
+    check_currency(organisation.currency)
     above = parent.path if parent else ""
     organisation.path = f"{above}{organisation.reference}/"
     organisation.save(force_insert=True)

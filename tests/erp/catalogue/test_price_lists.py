@@ -9,10 +9,11 @@ from django.db import connection
 
 from erp.base import scope
 from erp.base.journal import JournalLine
+from erp.base.money import CurrencyUnsupported
 from erp.catalogue import queries, services
 from erp.catalogue.models import Plan, Price, PriceKind, PriceList
 from erp.customers.models import Organisation
-from erp.customers.services import found_provider
+from erp.customers.services import add_customer, found_provider
 from tests.erp.builders import NOON, YEAR_2026, Tree, a_plan, a_price_list
 
 NEXT_YEAR = YEAR_2026.replace(year=2027)
@@ -29,6 +30,19 @@ def test_an_overlap_is_refused_with_the_name_of_the_other_list(tree: Tree) -> No
         "end it first, or choose other dates."
     )
     assert PriceList.objects.get().name == "Prices 2026"
+
+
+@pytest.mark.parametrize("currency", ["KWD", "eur", "EU", ""])
+def test_what_no_invoice_can_be_written_in_is_refused_in_words(tree: Tree, currency: str) -> None:
+    with pytest.raises(CurrencyUnsupported) as refusal:
+        a_price_list(tree.provider, currency=currency)
+    assert "choose another currency" in str(refusal.value) or "three capital" in str(refusal.value)
+    with pytest.raises(CurrencyUnsupported):
+        add_customer(
+            tree.provider, name="Oil", country="KW", email="a@b.example", currency=currency,
+            at=NOON, by="test",
+        )  # fmt: skip
+    assert not PriceList.objects.exists()
 
 
 def test_other_sellers_and_other_currencies_do_not_overlap(tree: Tree) -> None:
