@@ -11,13 +11,13 @@ def main() -> None:
     """Print the machine, then one line per comparison."""
     django.setup()
     from erp.base import scope
-    from tests.bench import documents, intake
+    from tests.bench import documents, fleet, intake
     from tests.database import database
 
     cores = os.cpu_count()
     sys.stdout.write(f"Python {platform.python_version()}, {cores} cores, {platform.machine()}\n")
     with database("test_tenantry_bench"), scope.everything("the benchmark"):
-        for benchmark in (intake, documents):
+        for benchmark in (intake, documents, fleet):
             for result in benchmark.run():
                 sys.stdout.write(f"{result}\n")
                 sys.stdout.flush()

@@ -182,7 +182,7 @@ def test_an_issued_invoice_is_frozen(usage: FakeUsage) -> None:
     with pytest.raises(DatabaseError), transaction.atomic():
         invoice.lines.update(net_minor=1)
     with pytest.raises(DatabaseError), transaction.atomic():
-        Document.objects.filter(pk=invoice.document_id).update(snapshot={})
+        Document.objects.filter(invoice=invoice).update(snapshot={})
     with pytest.raises(DatabaseError), transaction.atomic(), connection.cursor() as cursor:
         cursor.execute("DELETE FROM billing_invoice")
 

@@ -310,9 +310,13 @@ def test_a_build_that_hangs_is_ended_with_what_it_hid_and_its_neighbour_runs_on(
     converged(node)
     hangs = 'commands = [["sh", "-c", "setsid sleep 1234 & sleep 1234"]]\nseconds = 2'
     instance = a_service(directory=a_slow_release(tmp_path, hangs))
-    converged(node)
-    instance.refresh_from_db()
-    assert instance.state == "failed"
+
+    def has_failed() -> bool:
+        converged(node)
+        instance.refresh_from_db()
+        return instance.state == "failed"
+
+    wait_for(has_failed)
     assert instance.state_reason.startswith("the build took too long: sh -c")
     assert instance.log_tail.startswith("$ sh -c setsid sleep")
     assert host.run("pgrep -f 'sleep 1234' || true") == ""
