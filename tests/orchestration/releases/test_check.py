@@ -18,6 +18,7 @@ from tests.orchestration.builders import a_provider
 
 HEAD = 'name = "site"\nversion = "1"\nlicence = "AGPL"\n'
 TYPE = "types/default"
+GUIDE = Path(__file__).resolve().parents[3] / "docs" / "releases.md"
 
 
 def a_release(place: Path, toml: str, **templates: str) -> Path:
@@ -262,3 +263,16 @@ def test_anybody_may_read_the_schema() -> None:
     shown = json.loads(answer.content)
     assert shown.pop("$id") == "http://testserver/releases/software.schema.json"
     assert shown == schema()
+
+
+def test_the_guide_explains_every_field_and_its_example_is_right(tmp_path: Path) -> None:
+    guide = GUIDE.read_text()
+    kinds = [schema(), schema()["properties"]["build"], *schema()["$defs"].values()]
+    fields = {name for kind in kinds for name in kind.get("properties", {})}
+    assert len(fields) > 25
+    cells = [line.split("|")[1] for line in guide.splitlines() if line.startswith("| ")]
+    assert {name for name in fields if not any(f"`{name}`" in cell for cell in cells)} == set()
+    example = guide.split("```toml\nname", 1)[1].split("```", 1)[0]
+    (tmp_path / "software.toml").write_text("name" + example)
+    (tmp_path / "index.html.in").write_text("Hello")
+    assert told(tmp_path) == []
