@@ -2,11 +2,14 @@
 
 from django.urls import include, path
 
-from config import views
+from config import metrics, views
+from orchestration.monitoring.views import status
 
 urlpatterns = [
     path("", views.home, name="home"),
     path("healthz", views.healthy, name="healthy"),
+    path("metrics", metrics.scrape, name="metrics"),
+    path("status/", status, name="status"),
     path("accounts/", include("allauth.urls")),
     path("ui/", include("config.ui.urls")),
     path("organisations/", include("erp.customers.urls")),
@@ -18,6 +21,7 @@ urlpatterns = [
     path("releases/", include("orchestration.releases.urls")),
     path("instances/", include("orchestration.instances.urls")),
     path("metering/", include("orchestration.metering.urls")),
+    path("monitoring/", include("orchestration.monitoring.urls")),
     path("ledger/", include("billing.ledger.urls")),
     path("billing-runs/", include("billing.runs.urls")),
     path("invoices/", include("billing.invoicing.urls")),

@@ -33,6 +33,7 @@ ENTRIES: tuple[Entry, ...] = (
     _entry("Machines", "Nodes", "nodes:list", "server-stack", "operate"),
     _entry("Machines", "Instances", "instances:list", "cpu-chip", "operate"),
     _entry("Machines", "Releases", "releases:list", "archive-box", "operate"),
+    _entry("Machines", "Status page", "status", "signal", "operate"),
     _entry(
         "People", "Organisations", "organisations:list", "building-office-2",
         "manage_customers", "manage_members", "operate", "run_billing",

@@ -212,7 +212,7 @@ ROWS: Mapping[str, Maker] = {
     "nodes:act": lambda of: (found | {"action": "close"}) if (found := _node(of)) else None,
     "releases:detail": _release,
     **_each("instances:detail instances:live instances:connection", by_reference(instance_of)),
-    **_each("instances:of_line metering:of_line", _line),
+    **_each("instances:of_line metering:of_line monitoring:of_line", _line),
     **_each("billing-runs:detail billing-runs:live billing-runs:issue", _run),
     "billing-runs:retry": _run_item,
     **_each(
@@ -226,4 +226,4 @@ ROWS: Mapping[str, Maker] = {
 # Not about rows of an organisation: made by the sign-in's own package, tried there.
 NOT_OURS = ("account_", "mfa_", "usersessions_")
 # What anybody may open.
-PUBLIC = {"healthy", "ui:theme", "ui:gallery", "releases:schema"}
+PUBLIC = {"healthy", "metrics", "status", "ui:theme", "ui:gallery", "releases:schema"}

@@ -73,7 +73,9 @@ def test_a_placed_request_closes_its_ticket_once() -> None:
 def test_a_request_that_is_not_wanted_any_more_closes_its_ticket() -> None:
     instance = a_waiting_instance()
     sweep(after(301))
-    instances.request_change(instance, state=Requested.DESTROYED, parameters={}, limits={}, at=after(310))
+    instances.request_change(
+        instance, state=Requested.DESTROYED, parameters={}, limits={}, at=after(310)
+    )
     sweep(after(331))
     assert Ticket.objects.get().state == "closed"
     assert said()[1:] == ["It is not wanted any more."]
