@@ -16,8 +16,8 @@ def main() -> None:
 
     cores = os.cpu_count()
     sys.stdout.write(f"Python {platform.python_version()}, {cores} cores, {platform.machine()}\n")
-    with database("test_tenantry_bench"), scope.everything("the benchmark"):
-        for benchmark in (intake, documents, fleet):
+    for benchmark in (intake, documents, fleet):
+        with database("test_tenantry_bench"), scope.everything("the benchmark"):
             for result in benchmark.run():
                 sys.stdout.write(f"{result}\n")
                 sys.stdout.flush()
