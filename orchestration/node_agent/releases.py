@@ -26,6 +26,26 @@ TAIL = 4000
 KEPT = ("PATH", "LANG", "SSL_CERT_FILE", "REQUESTS_CA_BUNDLE")
 KEPT_PREFIXES = ("PIP_",)
 
+_PIP = ["python3", "-m", "pip"]
+_LOCKED = ["--require-hashes", "--requirement", "{source}/requirements.txt"]
+_QUIET = ["--quiet", "--disable-pip-version-check", "--no-cache-dir"]
+# Everything comes from the wheels that the release locks, nothing from the system's packages (-S).
+# What is built is moved to its name in the end, so scripts find their parts from where they stand.
+BUILDOUT = (
+    [*_PIP, "download", *_QUIET, "--only-binary=:all:", "--dest={build}/wheels", *_LOCKED],
+    [
+        *[*_PIP, "install", *_QUIET, "--no-index", "--find-links={build}/wheels"],
+        *["--target={build}/buildout", *_LOCKED],
+    ],
+    [
+        *["env", "PYTHONPATH={build}/buildout", "python3", "-S", "-c"],
+        *["from zc.buildout.buildout import main; main()", "-c", "{source}/{profile}"],
+        *["buildout:directory={build}", "buildout:find-links={build}/wheels"],
+        *["buildout:index=file://{build}/wheels", "buildout:allow-hosts="],
+        *["buildout:newest=false", "buildout:relative-paths=true"],
+    ],
+)
+
 
 class BadArchive(Exception):
     """The archive is not what its name says, or would write outside."""
@@ -143,9 +163,13 @@ class Releases:
         return user.pw_uid, user.pw_gid
 
     def _run_commands(self, release, place, owner):
-        build = release["profile"].get("build", {"commands": []})
+        build = release["profile"].get("build", {})
         until = time.monotonic() + build.get("seconds", 600)
         values = {"build": str(place), "source": str(place / "source")}
+        commands = [*build.get("commands", [])]
+        if "buildout" in build:
+            values["profile"] = build["buildout"]
+            commands = [*BUILDOUT, *commands]
         environment = {
             name: value
             for name, value in os.environ.items()
@@ -153,7 +177,7 @@ class Releases:
         }
         environment["HOME"] = str(place)
         with self._log(release["uid"]).open("wb") as log:
-            for command in build["commands"]:
+            for command in commands:
                 filled = [fill(part, values) for part in command]
                 log.write(("$ " + " ".join(filled) + "\n").encode())
                 log.flush()

@@ -19,14 +19,15 @@ OWN_URL = re.compile(r"http://\{address\}:\{port[0-9]*\}(/|$)")
 _PORT = re.compile(r"port[0-9]+")
 _BUILD = ("build", "source")
 _SOURCE = re.compile(r"\{(?:release\}/source|source\})/([A-Za-z0-9._/-]+)")
+_BUILDOUT = re.compile(r"^zc[.-]buildout==\S+[^\n]*\\\n\s*--hash=", re.MULTILINE | re.IGNORECASE)
 # How like one of ours a name in a template must be to be taken for a slip of the pen.
 _ALIKE = 0.8
 Kind = Mapping[str, Any]
 
 
 def in_build(directory: Path, build: Mapping[str, Any]) -> list[Problem]:
-    """Return what is wrong with the names in the commands of the build."""
-    found = []
+    """Return what is wrong with the names and files of the build."""
+    found = _in_buildout(directory, build["buildout"]) if "buildout" in build else []
     for number, command in enumerate(build.get("commands", [])):
         for where, text in _numbered(f"build/commands/{number}", command):
             for name in used(text):
@@ -34,6 +35,17 @@ def in_build(directory: Path, build: Mapping[str, Any]) -> list[Problem]:
                     todo = "A build knows {build} and {source} only."
                     found.append(Problem(where, f"Nothing defines {{{name}}}.", todo))
             found += _missing(directory, where, text)
+    return found
+
+
+def _in_buildout(directory: Path, profile: str) -> list[Problem]:
+    """Look for the profile and the lock: zc.buildout itself comes from there too."""
+    where = "build/buildout"
+    found = _missing(directory, where, f"{{source}}/{profile}")
+    if not _BUILDOUT.search(text_of(directory / "requirements.txt") or ""):
+        what = "The release's requirements.txt does not lock zc.buildout."
+        todo = "Add zc.buildout, the recipes and all that they need, each with --hash=sha256:…"
+        found.append(Problem(where, what, todo))
     return found
 
 

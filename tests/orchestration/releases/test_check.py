@@ -276,3 +276,21 @@ def test_the_guide_explains_every_field_and_its_example_is_right(tmp_path: Path)
     (tmp_path / "software.toml").write_text("name" + example)
     (tmp_path / "index.html.in").write_text("Hello")
     assert told(tmp_path) == []
+
+
+def test_a_buildout_needs_its_profile_and_a_lock_of_itself(tmp_path: Path) -> None:
+    a_release(tmp_path, '[build]\nbuildout = "buildout.cfg"\n[types.default]\n')
+    lock = tmp_path / "requirements.txt"
+    lock.write_text("zc.buildout==6.0.1\n")
+    assert [(where, what) for where, what, _ in told(tmp_path)] == [
+        ("build/buildout", "There is no 'buildout.cfg' in the release's directory."),
+        ("build/buildout", "The release's requirements.txt does not lock zc.buildout."),
+    ]
+    lock.write_text("zc.buildout==6.0.1 \\\n    --hash=sha256:00\n")
+    (tmp_path / "buildout.cfg").touch()
+    assert told(tmp_path) == []
+
+
+def test_a_build_says_how(tmp_path: Path) -> None:
+    ((where, _, todo),) = told(a_release(tmp_path, "[build]\nseconds = 1\n[types.default]\n"))
+    assert (where, todo) == ("build", "A build has commands, or a buildout, or both.")
