@@ -81,7 +81,7 @@ def of_line(request: UserRequest, pk: int) -> HttpResponse:
 
 def _figures(found: Availability) -> list[dict[str, str]]:
     parts = [
-        {"label": "Available", "value": percent(found.share) or "–", "note": "of 30 days"},
+        {"label": "Available", "value": percent(found.share) or "–", "note": "in the last 30 days"},
         {"label": "Failing", "value": length(found.down_seconds), "note": "all failures together"},
     ]
     if found.unseen_seconds:
