@@ -66,16 +66,14 @@ def converge(node_pk: int, *, clock: Clock, why: str) -> bool:
 def _pass(node: ComputeNode, *, fence: int, clock: Clock, why: str) -> None:
     """Poll until the node has applied what is desired, or the budget is spent."""
     began, until = clock(), time.monotonic() + BUDGET
-    documents.recompute(node.pk, at=began)
-    node.refresh_from_db()
-    steps = [str(step) for step in plan(node.desired or {"partitions": []}, _observed(node))]
+    _make_document(node, at=began)
+    steps = _steps(node)
     session = connections.session_of(node)
     while True:
         raw = poll(session, node, fence=fence, archive=_archive)
         if raw is not None:
             intake.take(node, parse(raw, node=node.reference), fence=fence, at=clock())
-        if documents.recompute(node.pk, at=clock()):
-            node.refresh_from_db()
+        if _make_document(node, at=clock()):
             continue
         if node.applied_revision == node.desired_revision or time.monotonic() > until:
             break
@@ -83,6 +81,22 @@ def _pass(node: ComputeNode, *, fence: int, clock: Clock, why: str) -> None:
     if steps:
         _remember(node, steps, fence=fence, began=began, at=clock(), why=why)
     _seen(node, at=clock())
+
+
+def _make_document(node: ComputeNode, *, at: datetime) -> bool:
+    """Bring the node's document up to date when its rows changed; return whether it changed."""
+    if not documents.stale([node.pk], most=1):
+        return False
+    is_new = documents.recompute(node.pk, at=at)
+    node.refresh_from_db()
+    return is_new
+
+
+def _steps(node: ComputeNode) -> list[str]:
+    """Return what this pass would change, in words; nothing where the node has what it should."""
+    if node.applied_revision == node.desired_revision or not node.desired:
+        return []
+    return [str(step) for step in plan(node.desired, _observed(node))]
 
 
 def _observed(node: ComputeNode) -> list[dict[str, object]]:

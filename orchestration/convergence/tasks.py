@@ -15,8 +15,9 @@ log = logging.getLogger(__name__)
 
 @shared_task(ignore_result=True)
 def sweep_desired(**_: Any) -> None:
-    """Recompute the document of every node whose instances say something else than it."""
-    for pk in queries.with_instances().values_list("pk", flat=True)[:BATCH]:
+    """Recompute the document of every node whose rows say something else than it."""
+    visited = queries.visited().values_list("pk", flat=True)
+    for pk in documents.stale(list(visited), most=BATCH):
         if documents.recompute(pk, at=now()):
             converge_node.delay(node=pk)
 

@@ -47,6 +47,8 @@ class ComputeNode(Stateful):
     desired = models.JSONField(null=True)
     desired_revision = models.CharField(max_length=64, blank=True)
     desired_since = models.DateTimeField(null=True)
+    # Names the rows from which `desired` was made: when it differs, the document is made again.
+    desired_source = models.CharField(max_length=32, blank=True)
     applied_revision = models.CharField(max_length=64, blank=True)
     # Names what the node last reported, so that it need not say the same again.
     report_hash = models.CharField(max_length=64, blank=True)

@@ -17,10 +17,9 @@ def due(now: datetime) -> QuerySet[ComputeNode]:
     return ComputeNode.objects.filter(is_due, state__in=VISITED).order_by("next_attempt_at", "pk")
 
 
-def with_instances() -> QuerySet[ComputeNode]:
-    """Return the nodes that are visited and hold instances, or were told to."""
-    holds = Q(partitions__instance__isnull=False) | ~Q(desired_revision="")
-    return ComputeNode.objects.filter(holds, state__in=VISITED).order_by("pk").distinct()
+def visited() -> QuerySet[ComputeNode]:
+    """Return the nodes that are visited at all."""
+    return ComputeNode.objects.filter(state__in=VISITED).order_by("pk")
 
 
 def to_enrol(now: datetime) -> QuerySet[ComputeNode]:

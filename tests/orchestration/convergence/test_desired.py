@@ -9,7 +9,7 @@ import pytest
 from orchestration.convergence import documents
 from orchestration.convergence.desired import Release, Slot, build
 from orchestration.instances.models import Instance
-from orchestration.nodes.models import ComputeNode
+from orchestration.nodes.models import ComputeNode, ComputePartition
 from tests.orchestration.builders import NOON, a_node
 from tests.orchestration.convergence.placed import an_instance_on
 
@@ -61,3 +61,30 @@ def test_a_node_is_told_anew_only_when_something_changed() -> None:
     wanted = told["partitions"][0]["instance"]
     assert (wanted["generation"], wanted["requested_state"]) == (2, "stopped")
     assert set(wanted["secrets"]) == {"password"}
+
+
+@pytest.mark.django_db
+@pytest.mark.parametrize(
+    ("rows", "change"),
+    [
+        (Instance, {"generation": 2}),
+        (Instance, {"requested_state": "stopped"}),
+        (Instance, {"partition": None, "state": "wiped"}),
+        (ComputePartition, {"address": "127.0.0.2"}),
+        (ComputePartition, {"port_count": 9}),
+    ],
+)
+def test_a_node_is_stale_when_its_rows_say_something_else(
+    rows: type[Instance] | type[ComputePartition], change: dict[str, Any]
+) -> None:
+    node, other = a_node(partitions=1), a_node("node-2", partitions=1)
+    an_instance_on(node)
+    both = [node.pk, other.pk]
+    assert documents.stale(both, most=10) == both
+    for pk in both:
+        documents.recompute(pk, at=NOON)
+    assert documents.stale(both, most=10) == []
+    rows.objects.filter(**{"partition__node" if rows is Instance else "node": node}).update(
+        **change
+    )
+    assert documents.stale(both, most=10) == [node.pk]
