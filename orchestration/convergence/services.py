@@ -47,7 +47,9 @@ def converge(node_pk: int, *, clock: Clock, why: str) -> bool:
 
     A failure is kept on the node and in its history, and never raised: it is the node's state.
     """
-    node = ComputeNode.objects.filter(pk=node_pk, state__in=VISITED).first()
+    # The document itself is read only when the node asks for it.
+    visited = ComputeNode.objects.filter(pk=node_pk, state__in=VISITED).defer("desired")
+    node = visited.first()
     fence = lease.claim(node_pk, owner=worker_name(), at=clock()) if node else None
     if node is None or fence is None:
         return False
