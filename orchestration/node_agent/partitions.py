@@ -196,9 +196,7 @@ class Partition:
         wanted = kind.get("promises", [])
         for one in wanted:
             if self._is_due(one):
-                passes, message = promises.run(self._filled(one, spec, values), self._place())
-                result = {"name": one["name"], "ok": passes, "message": message}
-                self.looks[one["name"]] = time.monotonic(), result
+                self._look(one, spec, values)
         self.results = [self.looks[one["name"]][1] for one in wanted]
         failing = [one for one in self.results if not one["ok"]]
         if failing:
@@ -212,12 +210,22 @@ class Partition:
         return True
 
     def _is_due(self, promise):
-        """A promise that fails is asked again soon: the service may be on its way up."""
-        looked_at, result = self.looks.get(promise["name"], (0.0, None))
+        """A promise that fails is asked again soon, less often the longer it has been failing."""
+        if promise["name"] not in self.looks:
+            return True
+        looked_at, result, since = self.looks[promise["name"]]
         period = promise.get("period_seconds", PROMISE_SECONDS)
-        if result is not None and not result["ok"]:
-            period = FAILING_PROMISE_SECONDS
-        return result is None or time.monotonic() - looked_at >= period
+        if not result["ok"]:
+            period = min(period, max(FAILING_PROMISE_SECONDS, (looked_at - since) / 10))
+        return time.monotonic() - looked_at >= period
+
+    def _look(self, promise, spec, values):
+        """Ask one promise and remember when, what, and since when it has been so."""
+        at = time.monotonic()
+        passes, message = promises.run(self._filled(promise, spec, values), self._place())
+        result = {"name": promise["name"], "ok": passes, "message": message}
+        _, before, since = self.looks.get(promise["name"], (at, result, at))
+        self.looks[promise["name"]] = at, result, since if before["ok"] == passes else at
 
     def _filled(self, promise, spec, values):
         filled = {key: _fill_all(value, values) for key, value in promise.items()}

@@ -180,6 +180,23 @@ def test_each_promise_is_asked_in_its_own_period_and_a_failing_one_sooner(
     assert [asked(at) for at in (102.2, 103)] == [(6, 2, "started"), (6, 2, "started")]
 
 
+def test_the_longer_a_promise_fails_the_less_often_it_is_asked(
+    node: Node, partition: Partition, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    clock = [1000.0]
+    monkeypatch.setattr("orchestration.node_agent.partitions.time.monotonic", lambda: clock[0])
+    fails = a_promise("fails", "echo >> data/asked; false", period_seconds=100)
+    release_with(node, {"promises": [fails]})
+
+    def asked(at: float) -> int:
+        clock[0] = 1000.0 + at
+        converge(node, partition)
+        return len((partition.path / "data" / "asked").read_text())
+
+    assert [asked(at) for at in (0, 0.5, 1, 20, 21.9, 22, 24.1)] == [1, 2, 3, 4, 4, 5, 5]
+    assert [asked(at) for at in (5000, 5099, 5100)] == [6, 6, 7]
+
+
 class Failed:
     """A build that failed."""
 

@@ -84,10 +84,10 @@ def host(shop: Host) -> Iterator[Host]:
     shop.power_on()
 
 
-def ordered(product: str, **parameters: object) -> Instance:
+def ordered(directory: Path, **parameters: object) -> Instance:
     """What an accepted order leaves: a contract, its instance, and a place for it."""
-    release = publish(CATALOGUE / product, owner=a_provider(), at=now(), by="test")
-    line = a_line(a_customer(product), parameters=parameters)
+    release = publish(directory, owner=a_provider(), at=now(), by="test")
+    line = a_line(a_customer(release.product), parameters=parameters)
     ContractLine.objects.filter(pk=line.pk).update(product=release.product)
     instances.follow_contract(line.contract, at=now())
     instance = Instance.objects.get(line=line)
@@ -135,7 +135,7 @@ def asked(url: str, *, user: str, password: str, body: str | None = None) -> tup
 
 def test_a_calendar_keeps_appointments_for_who_has_the_password(host: Host) -> None:
     node = enrolled(host)
-    instance = ordered("calendar", user="martin")
+    instance = ordered(CATALOGUE / "calendar", user="martin")
     found = until(node, instance, "started")
     assert found["calendar"] == found["url"] + "calendar/"
     me = {"user": "martin", "password": found["password"]}
@@ -183,7 +183,7 @@ def test_a_database_keeps_its_rows_through_restarts_and_opens_to_its_password_on
     host: Host,
 ) -> None:
     node = enrolled(host)
-    instance = ordered("postgresql", user="shop", database="sales")
+    instance = ordered(CATALOGUE / "postgresql", user="shop", database="sales")
     url = until(node, instance, "started")["url"]
     made = ["CREATE TABLE sold (what text)", "INSERT INTO sold VALUES ('ééé')"]
     assert query(url, *made, "SELECT what, current_user, current_database() FROM sold") == [
@@ -223,10 +223,27 @@ def answers(url: str) -> bool:
 
 def test_a_storage_keeps_files_for_who_has_the_password(host: Host) -> None:
     node = enrolled(host)
-    instance = ordered("webdav", user="martin")
+    instance = ordered(CATALOGUE / "webdav", user="martin")
     found = until(node, instance, "started")
     me = {"user": "martin", "password": found["password"]}
     assert asked(found["url"] + "note.txt", **me, body="kept")[0] == 201
     assert asked(found["url"] + "note.txt", **me) == (200, "kept")
     assert asked(found["url"] + "note.txt", user="martin", password="wrong") == (401, "")
     assert_the_laws_hold()
+
+
+def test_the_command_of_a_promise_runs_as_the_partitions_user(host: Host, tmp_path: Path) -> None:
+    node = enrolled(host)
+    copy = shutil.copytree(CATALOGUE / "static-site", tmp_path / "promising")
+    toml = (copy / "software.toml").read_text().replace('"static-site"', '"promising"')
+    promise = """
+[[types.default.promises]]
+name = "it knows who it is"
+kind = "command"
+command = ["sh", "-c", "id -un > data/who; id -G >> data/who; cat /etc/shadow && exit 1; true"]
+"""
+    (copy / "software.toml").write_text(toml + promise)
+    until(node, ordered(copy, title="Hello"), "started")
+    owner = host.run("stat -c '%U %g' /srv/tenantry/partitions/p0").split()
+    assert owner[0] != "root"
+    assert host.run("cat /srv/tenantry/partitions/p0/data/who").split() == owner
