@@ -110,6 +110,30 @@ LIMIT %s
 """
 
 
+_STRANGE_OWNERS = """
+SELECT what || ' belongs to another organisation' FROM (
+SELECT 'invoice ' || i.reference AS what FROM billing_invoice i
+    JOIN erp_contract c ON c.id = i.contract_id
+    WHERE i.organisation_id <> c.organisation_id OR i.issuer_id <> c.seller_id
+UNION ALL
+SELECT 'line of invoice ' || i.reference FROM billing_invoiceline l
+    JOIN billing_invoice i ON i.id = l.invoice_id WHERE l.organisation_id <> i.organisation_id
+UNION ALL
+SELECT 'document of invoice ' || i.reference FROM billing_document d
+    JOIN billing_invoice i ON i.document_id = d.id WHERE d.organisation_id <> i.organisation_id
+UNION ALL
+SELECT 'rated line of run ' || r.reference FROM billing_ratedline l
+    JOIN billing_ratingrun r ON r.id = l.run_id WHERE l.organisation_id <> r.organisation_id
+UNION ALL
+SELECT 'posting of ' || e.reference FROM billing_posting p
+    JOIN billing_entry e ON e.id = p.entry_id WHERE p.organisation_id <> e.organisation_id
+UNION ALL
+SELECT 'payment of ' || i.reference FROM billing_paymentallocation a
+    JOIN billing_invoice i ON i.id = a.invoice_id WHERE a.organisation_id <> i.organisation_id
+) strange LIMIT %s
+"""
+
+
 def _sentences(sql: str) -> list[str]:
     with connection.cursor() as cursor:
         cursor.execute(sql, [MOST])
@@ -140,4 +164,5 @@ LAWS: Mapping[str, Callable[[], list[str]]] = {
     "L6 one invoice per contract and period": partial(_sentences, _ONE_INVOICE_PER_PERIOD),
     "L7 documents match their hash": documents_match_their_hash,
     "L10 each payment has one entry": partial(_sentences, _PAYMENTS_HAVE_ONE_ENTRY),
+    "L13 what is owed belongs to who agreed to it": partial(_sentences, _STRANGE_OWNERS),
 }

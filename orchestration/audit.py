@@ -46,8 +46,15 @@ def no_lease_is_stuck() -> list[str]:
     return [f"the lease of node {one.node_id} ended long ago" for one in stuck[:MOST]]
 
 
+def instances_belong_to_who_ordered_them() -> list[str]:
+    """L13: an instance is of the organisation of its contract line."""
+    strays = Instance.objects.exclude(organisation=F("line__organisation"))
+    return [f"instance {one.reference} belongs to another organisation" for one in strays[:MOST]]
+
+
 LAWS: Mapping[str, Callable[[], list[str]]] = {
     "L8 an instance on one partition, a port once": instances_have_one_place,
     "L9 running if and only if wanted": what_runs_is_wanted,
     "L11 no lease older than its bound": no_lease_is_stuck,
+    "L13 an instance belongs to who ordered it": instances_belong_to_who_ordered_them,
 }
