@@ -60,12 +60,15 @@ class Money:
 def record_payment(invoice: Invoice, money: Money, *, at: datetime, by: str) -> Receipt:
     """Record a payment of an invoice, which is paid when nothing is left open.
 
+    Payments into the same books take turns, so that a key is looked up after it was written.
+
     Raises:
         KeyReused: the key names another payment.
         NotOpen: the invoice is no longer, or not yet, to be paid.
         MoreThanOwed: names what is open.
     """
     row = Invoice.objects.select_for_update(of=("self",)).get(pk=invoice.pk)
+    ledger.take_turn(row.issuer)
     known = Receipt.objects.filter(issuer_id=row.issuer_id, idempotency_key=money.key).first()
     if known:
         if not money.is_of(known, row):

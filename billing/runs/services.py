@@ -125,7 +125,9 @@ def _item(
 @transaction.atomic
 def retry(item: RunItem, *, at: datetime, by: str) -> RunItem:
     """Look at a parked contract again, with the same cut-off; a draft or another reason results."""
-    row = RunItem.objects.select_for_update(of=("self",)).get(pk=item.pk)
+    row = RunItem.objects.select_for_update(of=("self",)).filter(pk=item.pk).first()
+    if row is None:  # Somebody else looked again just now.
+        return RunItem.objects.get(run=item.run_id, contract=item.contract_id)
     if row.outcome == Outcome.DRAFTED:
         return row
     run, contract = row.run, row.contract
