@@ -4,12 +4,15 @@ from dataclasses import dataclass
 from datetime import datetime
 from decimal import Decimal
 
-from django.db.models import Q
+from django.db.models import Q, QuerySet
 
 from erp.base.errors import DomainError
 from erp.base.money import charge
+from erp.base.tenancy import AnyUser
 from erp.catalogue.models import Plan, Price, PriceKind, PriceList
+from erp.customers.access import memberships_of
 from erp.customers.models import Organisation
+from erp.customers.states import RIGHTS, Right
 
 
 class NoPrices(DomainError):
@@ -39,6 +42,15 @@ def price_list_of(seller: Organisation, currency: str, at: datetime) -> PriceLis
 def prices_of(plan: Plan, price_list: PriceList) -> list[Price]:
     """Return the prices of a plan in a list, in a fixed order."""
     return list(Price.objects.filter(plan=plan, price_list=price_list).order_by("kind", "meter"))
+
+
+def lists_of(user: AnyUser) -> QuerySet[PriceList]:
+    """Return the price lists of the sellers whose prices the user keeps, and of all below them."""
+    seen = Q(pk__in=[])
+    for member in memberships_of(user):
+        if Right.MANAGE_PRICES in RIGHTS[member.role]:
+            seen |= Q(organisation__path__startswith=member.organisation.path)
+    return PriceList.objects.filter(seen).select_related("organisation")
 
 
 @dataclass(frozen=True, slots=True)

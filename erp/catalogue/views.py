@@ -35,7 +35,7 @@ def listing(request: UserRequest) -> HttpResponse:
         if Right.ORDER in RIGHTS[member.role]
     ]
     shelves = [(buyer, queries.shelf_of(buyer, at=now())) for buyer in buyers]
-    lists = PriceList.objects.visible_to(request.user).select_related("organisation")[:MOST]
+    lists = queries.lists_of(request.user)[:MOST]
     provider = _provider(request)
     facts = {
         "shelves": shelves,
@@ -81,8 +81,7 @@ def price_list(request: UserRequest, reference: str) -> HttpResponse:
     """Show a price list; its seller sets prices in it."""
     if Right.MANAGE_PRICES not in request.rights:
         raise PermissionDenied
-    visible = PriceList.objects.visible_to(request.user).select_related("organisation")
-    found = get_object_or_404(visible, reference=reference)
+    found = get_object_or_404(queries.lists_of(request.user), reference=reference)
     form = PriceForm(request.POST or None)
     if request.method == "POST" and form.is_valid():
         if found.organisation not in _sellers(request):
@@ -109,8 +108,7 @@ def _goes_on(found: PriceList) -> bool:
 @require_POST
 def end_list(request: UserRequest, reference: str) -> HttpResponse:
     """Let a price list end, so that the next can begin."""
-    visible = PriceList.objects.visible_to(request.user).select_related("organisation")
-    found = get_object_or_404(visible, reference=reference)
+    found = get_object_or_404(queries.lists_of(request.user), reference=reference)
     if found.organisation not in _sellers(request):
         raise PermissionDenied
     form = EndListForm(request.POST)

@@ -10,6 +10,7 @@ from billing.documents.models import Document
 from billing.invoicing import services as invoicing
 from billing.invoicing.models import Invoice
 from billing.payments.models import Receipt
+from billing.payments.services import Money, record_payment
 from billing.runs.models import BillingRun
 from billing.runs.services import work_through
 from erp.customers.models import Member, Organisation
@@ -208,3 +209,16 @@ def test_the_service_page_shows_its_cost_and_invoices(issued: Invoice) -> None:
     contract = issued.contract.reference
     assert issued.number in owner.get(f"/invoices/of-contract/{contract}").content.decode()
     assert owner.get(f"/invoices/cost-so-far/{contract}").status_code == 200
+
+
+def test_a_role_in_one_organisation_opens_no_payments_of_another(issued: Invoice) -> None:
+    money = Money("K-1", 100, OPENED.date())
+    receipt = record_payment(issued, money, at=OPENED, by="anna")
+    user = User.objects.create_user("two-hats")
+    Member.objects.create(organisation=issued.organisation, user=user, role="technical")
+    Member.objects.create(organisation=a_customer(name="Own"), user=user, role="billing")
+    client = Client()
+    client.force_login(user)
+
+    assert receipt.reference not in client.get("/payments/").content.decode()
+    assert client.get(f"/invoices/{issued.reference}").status_code == 404

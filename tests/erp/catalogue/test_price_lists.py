@@ -13,8 +13,9 @@ from erp.base.money import CurrencyUnsupported
 from erp.catalogue import queries, services
 from erp.catalogue.models import Plan, Price, PriceKind, PriceList
 from erp.customers.models import Organisation
-from erp.customers.services import add_customer, found_provider
-from tests.erp.builders import NOON, YEAR_2026, Tree, a_plan, a_price_list
+from erp.customers.services import add_customer, add_member, found_provider
+from erp.customers.states import Role
+from tests.erp.builders import NOON, YEAR_2026, Tree, a_client, a_member, a_plan, a_price_list
 
 NEXT_YEAR = YEAR_2026.replace(year=2027)
 
@@ -148,3 +149,15 @@ def test_of_two_lists_published_at_once_one_is_refused() -> None:
 
     winner = PriceList.objects.get().name
     assert sorted(outcomes) == sorted(["published", f"“{winner}”"])
+
+
+def test_a_role_at_one_seller_opens_no_prices_of_another(tree: Tree) -> None:
+    listed = a_price_list(tree.reseller)
+    user = a_member(tree.reseller, Role.READ_ONLY)
+    add_member(
+        tree.other_reseller, email=user.email, role=Role.RESELLER_MANAGER, at=NOON, by="test"
+    )
+    client = a_client(user)
+
+    assert listed.reference not in client.get("/catalogue/").content.decode()
+    assert client.get(f"/catalogue/price-lists/{listed.reference}").status_code == 404
