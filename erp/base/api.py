@@ -8,7 +8,6 @@ from drf_spectacular.types import OpenApiTypes
 from drf_spectacular.utils import OpenApiParameter
 from rest_framework import exceptions
 from rest_framework.pagination import CursorPagination
-from rest_framework.parsers import JSONParser
 from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.views import exception_handler
@@ -32,21 +31,6 @@ class KeyMissing(exceptions.APIException):
     status_code = 400
     default_code = "idempotency_key_missing"
     default_detail = "Send an Idempotency-Key of 1 to 80 printable signs, new for every wish."
-
-
-class ShallowJSON(JSONParser):
-    """JSON that ends: what is nested deeper than Python follows is malformed."""
-
-    def parse(self, *args: Any, **kwargs: Any) -> Any:
-        """Return the value.
-
-        Raises:
-            ParseError: it is no JSON, or nested too deeply.
-        """
-        try:
-            return super().parse(*args, **kwargs)
-        except RecursionError as error:
-            raise exceptions.ParseError("The JSON is nested too deeply.") from error
 
 
 class ReferenceCursor(CursorPagination):
