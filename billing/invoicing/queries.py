@@ -16,7 +16,7 @@ from erp.base.periods import Period
 from erp.base.tenancy import AnyUser
 from erp.contracts.models import Contract
 from erp.customers.access import memberships_of
-from erp.customers.states import RIGHTS, Right
+from erp.customers.states import Right
 from erp.ports import SampleView, usage_source
 
 MOST_SAMPLES = 200
@@ -26,7 +26,7 @@ def visible(user: AnyUser) -> QuerySet[Invoice]:
     """Return the invoices that the user may know of: a draft only who bills for its issuer."""
     seen = Q(pk__in=[])
     for member in memberships_of(user):
-        rights, path = RIGHTS[member.role], member.organisation.path
+        rights, path = member.rights, member.organisation.path
         if Right.SEE_INVOICES in rights:
             seen |= Q(organisation__path__startswith=path) & ~Q(number="")
         if Right.RUN_BILLING in rights:

@@ -8,14 +8,14 @@ from billing.ledger.models import Account, Entry
 from erp.base.tenancy import AnyUser
 from erp.customers.access import memberships_of
 from erp.customers.models import Organisation
-from erp.customers.states import RIGHTS, Kind, Right
+from erp.customers.states import Kind, Right
 
 
 def books_of(user: AnyUser) -> list[Organisation]:
     """Return the sellers whose books the user may read, the provider first."""
     sellers: dict[int, Organisation] = {}
     for member in memberships_of(user):
-        if Right.SEE_LEDGER in RIGHTS[member.role]:
+        if Right.SEE_LEDGER in member.rights:
             found = Organisation.objects.filter(path__startswith=member.organisation.path)
             for one in found.exclude(kind=Kind.CUSTOMER).order_by("path"):
                 sellers[one.pk] = one

@@ -18,7 +18,7 @@ from erp.base.errors import DomainError
 from erp.base.periods import month_of
 from erp.customers.access import memberships_of
 from erp.customers.models import Organisation
-from erp.customers.states import RIGHTS, Kind, Right
+from erp.customers.states import Kind, Right
 
 PAGE = 50
 MOST_ITEMS = 500
@@ -33,7 +33,7 @@ def _issuers(request: UserRequest) -> list[Organisation]:
     """
     found: dict[int, Organisation] = {}
     for member in memberships_of(request.user):
-        if Right.RUN_BILLING in RIGHTS[member.role]:
+        if Right.RUN_BILLING in member.rights:
             below = Organisation.objects.filter(path__startswith=member.organisation.path)
             found |= {one.pk: one for one in below.exclude(kind=Kind.CUSTOMER).order_by("path")}
     if not found:

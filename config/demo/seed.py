@@ -49,6 +49,7 @@ CUSTOMER = {
     "email": "martin@boulangerie.example",
 }
 PEOPLE = {
+    "owner@demo.example": ("provider", Role.OWNER),
     "operator@demo.example": ("provider", Role.OPERATOR),
     "accountant@demo.example": ("provider", Role.ACCOUNTANT),
     "reseller@demo.example": ("reseller", Role.RESELLER_MANAGER),

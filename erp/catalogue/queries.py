@@ -12,7 +12,7 @@ from erp.base.tenancy import AnyUser
 from erp.catalogue.models import Plan, Price, PriceKind, PriceList
 from erp.customers.access import memberships_of
 from erp.customers.models import Organisation
-from erp.customers.states import RIGHTS, Right
+from erp.customers.states import Right
 
 
 class NoPrices(DomainError):
@@ -48,7 +48,7 @@ def lists_of(user: AnyUser) -> QuerySet[PriceList]:
     """Return the price lists of the sellers whose prices the user keeps, and of all below them."""
     seen = Q(pk__in=[])
     for member in memberships_of(user):
-        if Right.MANAGE_PRICES in RIGHTS[member.role]:
+        if Right.MANAGE_PRICES in member.rights:
             seen |= Q(organisation__path__startswith=member.organisation.path)
     return PriceList.objects.filter(seen).select_related("organisation")
 

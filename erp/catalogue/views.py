@@ -16,7 +16,7 @@ from erp.catalogue.forms import EndListForm, OfferForm, PlanForm, PriceForm, Pri
 from erp.catalogue.models import Offer, PriceList
 from erp.customers.access import memberships_of
 from erp.customers.models import Organisation
-from erp.customers.states import RIGHTS, Kind, Right
+from erp.customers.states import Kind, Right
 from erp.ports import product_source
 
 MOST = 200
@@ -32,7 +32,7 @@ def listing(request: UserRequest) -> HttpResponse:
     buyers = [
         member.organisation
         for member in memberships_of(request.user)
-        if Right.ORDER in RIGHTS[member.role]
+        if Right.ORDER in member.rights
     ]
     shelves = [(buyer, queries.shelf_of(buyer, at=now())) for buyer in buyers]
     lists = queries.lists_of(request.user)[:MOST]
@@ -51,7 +51,7 @@ def _sellers(request: UserRequest) -> list[Organisation]:
     return [
         member.organisation
         for member in memberships_of(request.user)
-        if Right.MANAGE_PRICES in RIGHTS[member.role] and member.organisation.kind != Kind.CUSTOMER
+        if Right.MANAGE_PRICES in member.rights and member.organisation.kind != Kind.CUSTOMER
     ]
 
 

@@ -5,7 +5,7 @@ from django.shortcuts import get_object_or_404
 
 from erp.base.tenancy import AnyUser
 from erp.customers.models import Member, Organisation
-from erp.customers.states import RIGHTS, Right
+from erp.customers.states import Right
 
 
 def memberships_of(user: AnyUser) -> list[Member]:
@@ -30,7 +30,7 @@ def rights_of(user: AnyUser, organisation: Organisation) -> frozenset[Right]:
     rights: frozenset[Right] = frozenset()
     for member in memberships_of(user):
         if organisation.path.startswith(member.organisation.path):
-            rights |= RIGHTS[member.role]
+            rights |= member.rights
     return rights
 
 
@@ -38,7 +38,7 @@ def all_rights_of(user: AnyUser) -> frozenset[Right]:
     """Return the rights that the user has anywhere: for menus, never for a decision."""
     rights: frozenset[Right] = frozenset()
     for member in memberships_of(user):
-        rights |= RIGHTS[member.role]
+        rights |= member.rights
     return rights
 
 

@@ -8,7 +8,7 @@ from django.db.models import Q
 
 from erp.base.identifiers import reference
 from erp.base.tenancy import TenantQuerySet
-from erp.customers.states import Kind, Role
+from erp.customers.states import Kind, Right, Role, rights_given
 
 
 class OrganisationQuerySet(TenantQuerySet["Organisation"]):
@@ -101,3 +101,8 @@ class Member(models.Model):
 
     def __str__(self) -> str:
         return f"{self.user} ({self.role})"
+
+    @property
+    def rights(self) -> frozenset[Right]:
+        """Return what the person may do in the organisation and in all below it."""
+        return rights_given(self.organisation.kind, self.role)

@@ -57,9 +57,15 @@ _RESELLER = {
     Right.RUN_BILLING,
     Right.SEE_LEDGER,
 }
-# The provider sells too: its accountant founds customers and resellers, and decides on credit.
-_ACCOUNTANT = {Right.SEE, Right.SEE_INVOICES, Right.RUN_BILLING, Right.SEE_LEDGER}
-_ACCOUNTANT |= {Right.MANAGE_PRICES, Right.MANAGE_CUSTOMERS, Right.DECIDE_ORDERS}
+# Who bills and records payments grants no credit: that is decided by the owner of the provider.
+_ACCOUNTANT = {
+    Right.SEE,
+    Right.SEE_INVOICES,
+    Right.RUN_BILLING,
+    Right.SEE_LEDGER,
+    Right.MANAGE_PRICES,
+}
+_SELLING = frozenset({Right.MANAGE_CUSTOMERS, Right.MANAGE_PRICES, Right.DECIDE_ORDERS})
 
 RIGHTS: Mapping[str, frozenset[Right]] = {
     Role.OWNER: frozenset(_OWNER),
@@ -82,3 +88,9 @@ ROLES: Mapping[str, frozenset[Role]] = {
         {Role.OWNER, Role.ACCOUNTANT, Role.OPERATOR, Role.SUPPORT, Role.READ_ONLY}
     ),
 }
+
+
+def rights_given(kind: str, role: str) -> frozenset[Right]:
+    """Return what a role permits in this kind of organisation: the provider's owner sells too."""
+    is_selling = (kind, role) == (Kind.PROVIDER, Role.OWNER)
+    return RIGHTS[role] | _SELLING if is_selling else RIGHTS[role]

@@ -5,7 +5,7 @@ from django.shortcuts import get_object_or_404
 from erp.base.tenancy import AnyUser
 from erp.customers.access import memberships_of, require
 from erp.customers.models import Organisation
-from erp.customers.states import RIGHTS, Right
+from erp.customers.states import Right
 from erp.tickets.models import Ticket
 
 
@@ -29,7 +29,7 @@ def answers(user: AnyUser, organisation: Organisation) -> bool:
     the provider. The provider has nobody above it and serves itself.
     """
     return any(
-        Right.ANSWER_TICKETS in RIGHTS[member.role]
+        Right.ANSWER_TICKETS in member.rights
         and organisation.path.startswith(member.organisation.path)
         and (member.organisation_id != organisation.pk or organisation.parent_id is None)
         for member in memberships_of(user)

@@ -15,7 +15,7 @@ from erp.contracts.models import Contract
 from erp.contracts.states import State as ContractState
 from erp.customers.access import memberships_of, rights_of
 from erp.customers.models import Organisation
-from erp.customers.states import RIGHTS, Right
+from erp.customers.states import Right
 from erp.tickets import queries, services
 from erp.tickets.access import answers, ticket_for
 from erp.tickets.forms import CloseForm, ReplyForm, StaffReplyForm, TicketForm
@@ -67,7 +67,7 @@ def _ticket_form(request: UserRequest) -> TicketForm:
     own = [
         member.organisation
         for member in memberships_of(request.user)
-        if Right.WRITE_TICKETS in RIGHTS[member.role]
+        if Right.WRITE_TICKETS in member.rights
     ]
     found = Contract.objects.filter(organisation__in=own).exclude(state=ContractState.ENDED)
     contracts = list(found.select_related("organisation").order_by("-pk")[:SERVICES])

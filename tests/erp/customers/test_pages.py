@@ -41,8 +41,8 @@ def test_a_reseller_founds_a_customer_and_sees_it(tree: Tree) -> None:
     assert JournalLine.objects.filter(subject_reference=made.reference, event="founded").exists()
 
 
-def test_the_providers_accountant_founds_resellers_and_customers(tree: Tree) -> None:
-    client = a_client(a_member(tree.provider, Role.ACCOUNTANT))
+def test_the_providers_owner_founds_resellers_and_customers(tree: Tree) -> None:
+    client = a_client(a_member(tree.provider, Role.OWNER))
 
     client.post(path(tree.provider, "/resellers/new"), FACTS)
     client.post(path(tree.provider, "/customers/new"), FACTS | {"name": "Mill"})
@@ -207,3 +207,20 @@ def test_the_list_goes_on_after_the_last_name(tree: Tree, monkeypatch: pytest.Mo
     second = client.get(f"/organisations/?after={last}")
     assert list(second.context["organisations"]) == [tree.sibling]
     assert f"after={last}" in first.content.decode()
+
+
+def test_who_bills_grants_no_credit_and_the_owner_of_the_provider_does(tree: Tree) -> None:
+    accountant, owner, customer = (
+        a_client(a_member(organisation, role))
+        for organisation, role in (
+            (tree.provider, Role.ACCOUNTANT),
+            (tree.provider, Role.OWNER),
+            (tree.customer, Role.OWNER),
+        )
+    )
+    places = [path(tree.provider, "/customers/new"), path(tree.direct, "/terms")]
+
+    assert [accountant.get(place).status_code for place in places] == [403, 403]
+    assert [owner.get(place).status_code for place in places] == [200, 200]
+    assert customer.get(path(tree.customer, "/terms")).status_code == 403
+    assert customer.get(path(tree.customer, "/customers/new")).status_code == 403
