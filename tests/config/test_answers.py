@@ -4,6 +4,7 @@ from pathlib import Path
 
 import pytest
 from django.conf import LazySettings
+from django.core.cache import cache
 from django.test import Client
 
 from config.middleware import POLICY
@@ -77,3 +78,24 @@ def test_behind_https_everything_is_secure(db: None, settings: LazySettings) -> 
     plain, secure = Client().get("/healthz"), Client().get("/healthz", secure=True)
     assert (plain.status_code, plain.headers["Location"]) == (301, "https://testserver/healthz")
     assert secure.headers["Strict-Transport-Security"] == "max-age=31536000"
+
+
+def test_a_password_is_guessed_five_times_and_no_more(db: None) -> None:
+    cache.clear()
+    guess = {"login": "guessed@mail.example", "password": "a guess"}
+    client = Client()
+
+    pages = [client.post("/accounts/login/", guess).content.decode() for _ in range(6)]
+
+    cache.clear()
+    assert ["Too many failed login attempts" in page for page in pages] == [False] * 5 + [True]
+
+
+def test_the_session_is_out_of_reach_of_scripts_and_other_sites(db: None, tree: Tree) -> None:
+    user = a_member(tree.customer, Role.OWNER)
+    user.set_password("a long password")
+    user.save()
+    typed = {"login": user.email, "password": "a long password"}
+    cookie = Client().post("/accounts/login/", typed).cookies["sessionid"]
+    assert (cookie["httponly"], cookie["samesite"]) == (True, "Lax")
+    assert Client(enforce_csrf_checks=True).post("/accounts/login/", {}).status_code == 403
