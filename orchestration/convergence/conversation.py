@@ -1,9 +1,10 @@
-"""What is said to a node's agent until it has what it should: poll, want, desired, release."""
+"""What is said to a node's agent until it has what it should: poll, want, and what is given."""
 
 import base64
 from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
+from orchestration.convergence import upgrades
 from orchestration.convergence.ssh import BadAnswer, Session
 from orchestration.nodes.models import ComputeNode
 
@@ -12,12 +13,25 @@ MOST_WISHES = 60
 MOST_ROUNDS = 4
 
 
+class TakesOver(Exception):
+    """The node was given another agent: it answers again in a moment, on a new session."""
+
+
 def poll(
-    session: Session, node: ComputeNode, *, fence: int, archive: Callable[[str], bytes]
+    session: Session,
+    node: ComputeNode,
+    *,
+    fence: int,
+    archive: Callable[[str], bytes],
+    agent: str = "",
 ) -> Mapping[str, Any] | None:
     """Ask the node once, giving it all it wants; return its report, or None for "the same".
 
+    Args:
+        agent: the version of the agent that the node may change to, or confirms; "" for none.
+
     Raises:
+        TakesOver: the node changes its agent now.
         NodeUnreachable, BadAnswer, AgentRefused: see `ssh`.
     """
     question = {
@@ -26,11 +40,15 @@ def poll(
         "revision": node.desired_revision,
         "seen": node.report_hash,
         "acked": {"epoch": node.spool_epoch, "seq": node.spool_position},
+        "agent": agent,
     }
     for _ in range(MOST_ROUNDS):
         answer = session.ask(question)
         if answer["op"] != "want":
             return _report(answer)
+        if agent and answer.get("want") == ["agent"]:
+            session.ask({"fence": fence} | upgrades.gift())
+            raise TakesOver
         for wish in _wishes(answer):
             session.ask({"fence": fence} | _gift(wish, node, archive))
     raise BadAnswer("The agent goes on wanting what it was given.")

@@ -34,6 +34,8 @@ def take(node: ComputeNode, report: Report, *, fence: int, at: datetime) -> None
         "applied_revision": report.applied,
         "report_hash": report.state_hash,
         "agent_version": report.agent_version,
+        "agent_refused": report.agent_refused,
+        "agent_refusal": report.agent_refusal,
         "facts": dict(report.facts),
         "is_privileged": bool(report.facts.get("privileged")),
         "spool_epoch": report.epoch,

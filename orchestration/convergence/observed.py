@@ -56,6 +56,8 @@ class Report:
     applied: str
     state_hash: str
     agent_version: str
+    agent_refused: str
+    agent_refusal: str
     epoch: str
     partitions: Sequence[FoundPartition]
     releases: Sequence[FoundRelease]
@@ -86,11 +88,15 @@ def _parse(raw: Mapping[str, Any], *, node: str) -> Report:
             raise BadReport("The report speaks of too many partitions or releases.")
         if len({one[name] for one in raw[group]}) < len(raw[group]):
             raise BadReport(f"The report speaks twice of one of its {group}.")
+    # Agents that know of no trial say nothing of one.
+    refused = raw.get("agent_refused") or {"version": "", "reason": ""}
     return Report(
         revision=_text(raw["revision"], 64),
         applied=_text(raw["revision_applied"], 64),
         state_hash=_text(raw["state_hash"], 64),
         agent_version=_text(raw["agent_version"], 64),
+        agent_refused=_text(refused["version"], 64),
+        agent_refusal=_text(refused["reason"]),
         epoch=_text(raw["epoch"], 64),
         partitions=[_partition(one) for one in raw["partitions"]],
         releases=[_release(one) for one in raw["releases"]],

@@ -12,8 +12,8 @@ from django.db import transaction
 from erp.base.errors import DomainError
 from erp.base.lifecycle import move
 from erp.tickets.services import report_cause, resolve_cause
-from orchestration.convergence import connections, documents, intake, lease
-from orchestration.convergence.conversation import poll
+from orchestration.convergence import connections, documents, intake, lease, upgrades
+from orchestration.convergence.conversation import TakesOver, poll
 from orchestration.convergence.models import ConvergencePass
 from orchestration.convergence.observed import parse
 from orchestration.convergence.plan import plan
@@ -57,6 +57,9 @@ def converge(node_pk: int, *, clock: Clock, why: str) -> bool:
         _pass(node, fence=fence, clock=clock, why=why)
     except lease.LeaseLost:
         connections.drop(node)
+    except TakesOver:
+        connections.drop(node)
+        _seen(node, at=clock(), is_settled=False)
     except DomainError as error:
         connections.drop(node)
         _failed(node, error, fence=fence, at=clock(), why=why)
@@ -69,10 +72,11 @@ def _pass(node: ComputeNode, *, fence: int, clock: Clock, why: str) -> None:
     """Poll until the node has applied what is desired, or the budget is spent."""
     began, until = clock(), time.monotonic() + BUDGET
     _make_document(node, at=began)
-    steps = _steps(node)
+    steps, agent = _steps(node), node.agent_version
     session = connections.session_of(node)
     while True:
-        raw = poll(session, node, fence=fence, archive=_archive)
+        offer = upgrades.offer(node)
+        raw = poll(session, node, fence=fence, archive=_archive, agent=offer)
         if raw is not None:
             intake.take(node, parse(raw, node=node.reference), fence=fence, at=clock())
         if _make_document(node, at=clock()):
@@ -82,7 +86,8 @@ def _pass(node: ComputeNode, *, fence: int, clock: Clock, why: str) -> None:
         time.sleep(PAUSE)
     if steps:
         _remember(node, steps, fence=fence, began=began, at=clock(), why=why)
-    _seen(node, at=clock())
+    # A new agent is on trial until it is asked again.
+    _seen(node, at=clock(), is_settled=node.agent_version == agent)
 
 
 def _make_document(node: ComputeNode, *, at: datetime) -> bool:
@@ -133,9 +138,9 @@ def _remember(
 
 
 @transaction.atomic
-def _seen(node: ComputeNode, *, at: datetime) -> None:
+def _seen(node: ComputeNode, *, at: datetime, is_settled: bool) -> None:
     """The node answered: the next visit is by the clock, or soon while it is busy."""
-    is_there = node.applied_revision == node.desired_revision
+    is_there = is_settled and node.applied_revision == node.desired_revision
     ComputeNode.objects.filter(pk=node.pk).update(
         last_seen_at=at,
         last_error="",

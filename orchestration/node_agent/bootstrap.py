@@ -10,10 +10,11 @@ import time
 import zipfile
 from pathlib import Path
 
+from . import upgrade
+from .background import start
 from .cgroups import Cgroups
 from .facts import facts
 from .home import Home, read_json, write_bytes, write_json
-from .resident import start
 
 OLDEST_PYTHON = (3, 9)
 COMMAND_SECONDS = 600
@@ -144,6 +145,7 @@ def _make_user(name, home):
 
 def install(home, asked, source):
     """Put the agent and supervisord where they stay."""
+    upgrade.forget(home)
     content = Path(source).read_bytes()
     if not home.agent.exists() or home.agent.read_bytes() != content:
         write_bytes(home.agent, content, 0o644)
@@ -183,24 +185,9 @@ def install_key(home, asked):
 
 def start_agent(home, asked):
     """Start the resident, a fresh one when its code changed; have it back after a reboot."""
-    stop_resident(home)
+    upgrade.stop(home)
     start(home, home.agent)
     return _at_boot(home)
-
-
-def stop_resident(home):
-    """End the resident; what it runs goes on."""
-    lock = home.run / "agent.lock"
-    if not lock.exists() or not lock.read_text().isdigit():
-        return
-    pid = int(lock.read_text())
-    command = Path(f"/proc/{pid}/cmdline")
-    if not command.exists() or b"resident" not in command.read_bytes():
-        return
-    os.kill(pid, 15)
-    until = time.monotonic() + 15
-    while command.exists() and time.monotonic() < until:
-        time.sleep(0.05)
 
 
 def _at_boot(home):

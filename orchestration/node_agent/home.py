@@ -63,6 +63,11 @@ class Home:
             path.chmod(mode)
 
 
+def version(source):
+    """Return the agent's version: the hash of its zip."""
+    return hashlib.sha256(Path(source).read_bytes()).hexdigest()
+
+
 def read_json(path, default):
     """Return what a file holds; the default when it is missing or was never finished."""
     try:

@@ -1,12 +1,12 @@
-"""`python3 agent.zip bootstrap | session HOME | resident HOME | shim HOME NAME | halt HOME`."""
+"""`python3 agent.zip bootstrap | session HOME | resident HOME | shim HOME NAME | …`."""
 
-import hashlib
 import sys
-from pathlib import Path
+
+from .home import Home, version
 
 
 def main(source):
-    """Dispatch; every command imports only what it needs.
+    """Dispatch; every command imports only what it needs, and all of it before it begins.
 
     Args:
         source: the path of the zip that runs.
@@ -24,28 +24,26 @@ def main(source):
         from . import resident
 
         return resident.main(arguments[0], version(source))
+    if command == "watch":
+        from . import upgrade
+
+        return upgrade.main(arguments[0])
     if command == "bootstrap":
         from . import bootstrap
 
         return bootstrap.main(source)
     if command == "halt":
         return halt(arguments[0])
-    print("commands: bootstrap, session, resident, shim, halt", file=sys.stderr)
+    print("commands: bootstrap, session, resident, watch, shim, halt", file=sys.stderr)
     return 2
 
 
 def halt(home_path):
     """Stop the agent and all that it runs: a machine that is switched off."""
-    from .bootstrap import stop_resident
-    from .home import Home
+    from . import upgrade
     from .processes import Processes
 
     home = Home(home_path)
-    stop_resident(home)
+    upgrade.stop(home)
     Processes(home).halt()
     return 0
-
-
-def version(source):
-    """Return the agent's version: the hash of its zip."""
-    return hashlib.sha256(Path(source).read_bytes()).hexdigest()

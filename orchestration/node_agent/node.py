@@ -5,6 +5,7 @@ import json
 import threading
 from concurrent.futures import ThreadPoolExecutor
 
+from . import upgrade
 from .cgroups import Cgroups
 from .facts import boot_id, facts
 from .home import read_json, write_json
@@ -46,6 +47,13 @@ class Node:
         self.events = []
         self.states = {}
         self.facts = facts(home, self.cgroups.kind)
+        self.told = ""
+        self.is_on_trial = upgrade.pending(home) is not None
+        self.refused = upgrade.refused(home)
+        if self.refused:
+            said = "agent {version:.12} was put back: {reason}".format(**self.refused)
+            self.event("", "agent_returned", said)
+            self.events[-1]["at"] = self.refused["at"]
         self.users = {one["name"]: one["user"] for one in home.identity().get("partitions", [])}
 
     # What partitions ask of their node.
@@ -121,6 +129,21 @@ class Node:
             return []
         return self.releases.missing([one["uid"] for one in self.desired["releases"]])
 
+    def lacks_agent(self, offered):
+        """Return whether the Master offers another agent and nothing stands against it."""
+        if offered in ("", self.version, self.refused.get("version")):
+            return False
+        # A build under way would begin anew.
+        uids = [one["uid"] for one in self.desired["releases"]] if self.desired else []
+        is_building = any(self.releases.state(uid)[0] == "building" for uid in uids)
+        return not is_building and upgrade.pending(self.home) is None
+
+    def was_heard(self, seen, hashes):
+        """The Master has a report of this very process: the agent has proved itself."""
+        if self.is_on_trial and seen and seen in hashes:
+            upgrade.confirm(self.home, self.version)
+            self.is_on_trial, self.refused = False, {}
+
     # Convergence.
 
     def converge(self):
@@ -193,6 +216,7 @@ class Node:
             "partitions": [one.report() for _, one in sorted(self.partitions.items())],
             "events": self.events,
             "facts": self.facts,
+            "agent_refused": {key: self.refused.get(key, "") for key in ("version", "reason")},
         }
         text = json.dumps(dict(content, fence=0), sort_keys=True)
         content["state_hash"] = hashlib.sha256(text.encode()).hexdigest()

@@ -2,6 +2,7 @@
 
 import json
 
+from . import upgrade
 from .releases import BadArchive
 
 LONGEST_LINE = 32 * 1024 * 1024
@@ -46,6 +47,9 @@ def _answer(node, message):
         if message["op"] == "release":
             node.releases.accept(message["uid"], message["archive"])
             return _wish(node) or {"op": "accepted"}
+        if message["op"] == "agent":
+            upgrade.accept(node.home, message["version"], message["zip"], message["seconds"])
+            return {"op": "accepted"}
     except (KeyError, TypeError, ValueError, BadArchive) as error:
         raise Refused("bad_message", f"{type(error).__name__}: {error}"[:300])
     raise Refused("unknown_op", "there is no op {}".format(message["op"][:40]))
@@ -61,7 +65,12 @@ def _poll(node, message):
     wish = _wish(node)
     if wish:
         return wish
-    report = node.report()
+    if node.lacks_agent(message.get("agent", "")):
+        return {"op": "want", "want": ["agent"]}
+    report, told = node.report(), node.told
+    if message.get("agent") == node.version:
+        node.was_heard(message.get("seen"), (told, report["state_hash"]))
+    node.told = report["state_hash"]
     if report["state_hash"] == message.get("seen") and not report["samples"]:
         return {"op": "same", "revision": report["revision"], "position": report["position"]}
     return {"op": "report", "report": report}

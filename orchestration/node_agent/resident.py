@@ -6,10 +6,10 @@ import logging.handlers
 import os
 import signal
 import socket
-import sys
 import threading
 import time
 
+from . import upgrade
 from .home import Home
 from .node import Node
 from .protocol import LONGEST_LINE, answer
@@ -23,9 +23,11 @@ log = logging.getLogger("tenantry")
 
 
 def main(home_path, version):
-    """Run until ended; a second copy ends at once."""
+    """Run until ended; a second copy ends at once, and so does one that another is to follow."""
     home = Home(home_path)
     home.make()
+    if upgrade.must_yield(home, version):
+        return 0
     lock = os.open(str(home.run / "agent.lock"), os.O_RDWR | os.O_CREAT, 0o600)
     try:
         fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
@@ -111,23 +113,3 @@ class Resident:
             log.info("a session ended: %s", error)
         finally:
             self.places.release()
-
-
-def start(home, agent):
-    """Start the resident in the background, as a process of its own; harmless when it is there."""
-    home.make()
-    with (home.logs / "agent-start.log").open("ab") as output:
-        pid = os.fork()
-        if pid:
-            os.waitpid(pid, 0)
-            return
-        os.setsid()
-        if os.fork():
-            os._exit(0)
-        os.chdir(str(home.path))
-        nothing = os.open(os.devnull, os.O_RDONLY)
-        os.dup2(nothing, 0)
-        os.dup2(output.fileno(), 1)
-        os.dup2(output.fileno(), 2)
-        os.closerange(3, 256)
-        os.execv(sys.executable, [sys.executable, str(agent), "resident", str(home.path)])

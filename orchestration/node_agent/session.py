@@ -6,16 +6,23 @@ import socket
 import sys
 import time
 
-from .home import Home
-from .resident import start
+from . import upgrade
+from .background import start
+from .home import Home, version
 
 START_SECONDS = 20
 CHUNK = 65536
 
 
 def main(home_path, agent):
-    """Pump bytes both ways until one side closes."""
+    """Pump bytes both ways until one side closes.
+
+    While another version is on trial, its own session speaks: what is confirmed can be reached.
+    """
     home = Home(home_path)
+    if upgrade.must_yield(home, version(agent)):
+        trial = str(upgrade.trial_zip(home))
+        os.execv(sys.executable, [sys.executable, trial, "session", str(home.path)])
     peer = _connect(home, agent)
     if peer is None:
         print('{"op": "error", "code": "no_agent", "message": "the resident agent does not start"}')
@@ -25,7 +32,8 @@ def main(home_path, agent):
 
 
 def _connect(home, agent):
-    until, started = time.monotonic() + START_SECONDS, False
+    # A version on trial is started by its watchdog only, which sees whether it stays.
+    until, started = time.monotonic() + START_SECONDS, agent == str(upgrade.trial_zip(home))
     while time.monotonic() < until:
         peer = socket.socket(socket.AF_UNIX)
         try:

@@ -43,6 +43,9 @@ class ComputeNode(Stateful):
     shares_customers = models.BooleanField(default=False)
     is_privileged = models.BooleanField(null=True)
     agent_version = models.CharField(max_length=64, blank=True)
+    # The version that the node put back because this Master did not hear it in time, and why.
+    agent_refused = models.CharField(max_length=64, blank=True)
+    agent_refusal = models.TextField(blank=True)
     facts = models.JSONField(default=dict)
     desired = models.JSONField(null=True)
     desired_revision = models.CharField(max_length=64, blank=True)

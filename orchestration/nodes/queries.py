@@ -8,6 +8,9 @@ from erp.base.tenancy import AnyUser
 from orchestration.nodes.models import ComputeNode
 from orchestration.nodes.states import State
 
+# How many nodes are given another agent at the same time: a bad one must not reach all at once.
+MOST_UPGRADING = 5
+
 VISITED = (State.READY, State.UNREACHABLE, State.CLOSED, State.DRAINING)
 
 
@@ -20,6 +23,28 @@ def due(now: datetime) -> QuerySet[ComputeNode]:
 def visited() -> QuerySet[ComputeNode]:
     """Return the nodes that are visited at all."""
     return ComputeNode.objects.filter(state__in=VISITED).order_by("pk")
+
+
+def upgrading(shipped: str) -> QuerySet[ComputeNode]:
+    """Return the nodes that may change to this agent now: the oldest few, none once it failed.
+
+    A node that cannot be reached holds up nobody.
+    """
+    all_nodes = ComputeNode.objects.exclude(agent_version=shipped)
+    if ComputeNode.objects.filter(agent_refused=shipped).exists():
+        return all_nodes.none()
+    reached = all_nodes.filter(state__in=set(VISITED) - {State.UNREACHABLE})
+    few = reached.order_by("created_at", "pk").values_list("pk", flat=True)[:MOST_UPGRADING]
+    return all_nodes.filter(pk__in=list(few))
+
+
+def agent_state(node: ComputeNode, shipped: str) -> str:
+    """Return how the node's agent stands to the one that is shipped."""
+    if not node.agent_version or node.agent_version == shipped:
+        return "current" if node.agent_version else ""
+    if node.agent_refused == shipped:
+        return "returned"
+    return "upgrading" if upgrading(shipped).filter(pk=node.pk).exists() else "waiting"
 
 
 def to_enrol(now: datetime) -> QuerySet[ComputeNode]:

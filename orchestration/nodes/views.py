@@ -13,6 +13,7 @@ from erp.base.errors import DomainError
 from erp.base.journal import history
 from erp.customers.models import Organisation
 from erp.customers.states import Kind, Right
+from orchestration.node_agent.bundle import version
 from orchestration.nodes import queries, services
 from orchestration.nodes.access import node_for
 from orchestration.nodes.forms import CredentialForm, MachineForm, ReasonForm
@@ -105,6 +106,7 @@ def _live(node: ComputeNode) -> dict[str, object]:
         "partitions": partitions.order_by("pk"),
         "passes": node.passes.order_by("-pk")[:PASSES],
         "fingerprint": shown,
+        "agent": queries.agent_state(node, version()),
         "facts": [_shown_fact(name, value) for name, value in sorted(node.facts.items())],
     }
 

@@ -55,6 +55,7 @@ def test_nothing_new_is_one_line_each_way() -> None:
             "revision": "rev",
             "seen": "seen",
             "acked": {"epoch": "e", "seq": 7},
+            "agent": "",
         }
     ]
 
