@@ -1,5 +1,6 @@
 """Which nodes there are, and which are due for a visit."""
 
+from collections.abc import Iterable
 from datetime import datetime
 
 from django.db.models import Count, Q, QuerySet
@@ -38,13 +39,18 @@ def upgrading(shipped: str) -> QuerySet[ComputeNode]:
     return all_nodes.filter(pk__in=list(few))
 
 
-def agent_state(node: ComputeNode, shipped: str) -> str:
-    """Return how the node's agent stands to the one that is shipped."""
-    if not node.agent_version or node.agent_version == shipped:
-        return "current" if node.agent_version else ""
-    if node.agent_refused == shipped:
-        return "returned"
-    return "upgrading" if upgrading(shipped).filter(pk=node.pk).exists() else "waiting"
+def agent_states(nodes: Iterable[ComputeNode], shipped: str) -> list[str]:
+    """Return how each node's agent stands to the one that is shipped; "" before it has one."""
+    few = set(upgrading(shipped).values_list("pk", flat=True))
+
+    def state(node: ComputeNode) -> str:
+        if node.agent_version in ("", shipped):
+            return "current" if node.agent_version else ""
+        if node.agent_refused == shipped:
+            return "returned"
+        return "upgrading" if node.pk in few else "waiting"
+
+    return [state(node) for node in nodes]
 
 
 def to_enrol(now: datetime) -> QuerySet[ComputeNode]:

@@ -42,8 +42,9 @@ def listing(request: UserRequest) -> HttpResponse:
     """Show the machines with state, last answer and room."""
     if Right.OPERATE not in request.rights:
         raise PermissionDenied
-    nodes = queries.with_capacity(request.user)[:MOST]
-    return render(request, "nodes/list.html", {"nodes": nodes})
+    nodes = list(queries.with_capacity(request.user)[:MOST])
+    rows = list(zip(nodes, queries.agent_states(nodes, version()), strict=True))
+    return render(request, "nodes/list.html", {"rows": rows})
 
 
 @login_required
@@ -106,7 +107,7 @@ def _live(node: ComputeNode) -> dict[str, object]:
         "partitions": partitions.order_by("pk"),
         "passes": node.passes.order_by("-pk")[:PASSES],
         "fingerprint": shown,
-        "agent": queries.agent_state(node, version()),
+        "agent": queries.agent_states([node], version())[0],
         "facts": [_shown_fact(name, value) for name, value in sorted(node.facts.items())],
     }
 

@@ -9,6 +9,7 @@ from erp.base.lifecycle import move
 from erp.customers.states import Role
 from orchestration.convergence.models import ConvergencePass
 from orchestration.instances.models import Instance
+from orchestration.node_agent.bundle import version
 from orchestration.nodes.models import ComputeNode
 from tests.browser import Visit, axe, overflows, screenshot
 from tests.orchestration.builders import NOON, a_node, a_provider
@@ -35,7 +36,12 @@ def an_enrolling_node() -> str:
 
 
 def a_busy_node() -> str:
-    node = a_node(facts={"cpus": 4, "os": "Debian GNU/Linux 12 (bookworm)", "memory_bytes": 2**33})
+    node = a_node(
+        facts={"cpus": 4, "os": "Debian GNU/Linux 12 (bookworm)", "memory_bytes": 2**33},
+        agent_version="0" * 64,
+        agent_refused=version(),
+        agent_refusal="it ended by itself with 1\nTraceback (most recent call last):\n" + "a" * 90,
+    )
     an_instance_on(node, state="started")
     facts: dict[str, Any] = {"organisation": a_provider(), "node": node, "fence": 1}
     times = {"started_at": NOON, "ended_at": NOON}

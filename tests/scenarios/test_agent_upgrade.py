@@ -11,7 +11,7 @@ import pytest
 from orchestration.convergence import upgrades
 from orchestration.instances.services import connection_of
 from orchestration.nodes.models import ComputeNode
-from orchestration.nodes.queries import agent_state
+from orchestration.nodes.queries import agent_states
 from tests.agent.test_upgrade import ENDS, an_agent
 from tests.fleet.fixtures import fleet  # noqa: F401  (a fixture)
 from tests.fleet.fleet import Host
@@ -77,7 +77,7 @@ def test_an_agent_is_changed_and_a_bad_one_returned_while_the_service_answers(
     node.refresh_from_db()
     assert (node.state, node.agent_version) == ("ready", good)
     assert node.agent_refusal == "it ended by itself with 1\nno such luck"
-    assert agent_state(node, bad) == "returned"
+    assert agent_states([node], bad) == ["returned"]
     assert upgrades.offer(ComputeNode(agent_version=good)) == ""
     assert is_confirmed(host, good)
     assert_the_laws_hold()

@@ -81,7 +81,7 @@ def test_nobody_is_offered_what_a_node_has_put_back() -> None:
 def test_the_state_of_an_agent(changes: dict[str, Any], state: str) -> None:
     (node,) = nodes(1)
     change(node, **changes)
-    assert queries.agent_state(node, SHIPPED) == state
+    assert queries.agent_states([node], SHIPPED) == [state]
 
 
 def test_the_page_says_why_an_agent_was_put_back() -> None:
@@ -90,6 +90,7 @@ def test_the_page_says_why_an_agent_was_put_back() -> None:
     page = an_operator().get(f"/nodes/{node.reference}").content.decode()
     assert f"<code>{SHIPPED[:12]}</code> back" in page
     assert "it &lt;ended&gt; by itself with 1" in page
+    assert "Returned" in an_operator().get("/nodes/").content.decode()
 
 
 def test_an_agent_that_is_wanted_is_given_once_and_ends_the_conversation() -> None:
