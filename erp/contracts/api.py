@@ -11,7 +11,7 @@ from rest_framework.response import Response
 
 from erp.base.doors import now
 from erp.contracts import services
-from erp.contracts.access import contract_for
+from erp.contracts.access import contract_for, contract_to_start
 from erp.contracts.models import Contract, ContractLine
 from erp.customers.states import Right
 
@@ -96,7 +96,7 @@ class Services(viewsets.ReadOnlyModelViewSet[Contract]):
     @action(detail=True, methods=["post"])
     def resume(self, request: Request, reference: str) -> Response:
         """Let a stopped service run again."""
-        contract = contract_for(request.user, reference, right=Right.MANAGE_SERVICES)
+        contract = contract_to_start(request.user, reference)
         asked = ResumeIn(data=request.data)
         asked.is_valid(raise_exception=True)
         by = request.user.get_username()

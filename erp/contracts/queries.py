@@ -4,10 +4,11 @@ from datetime import datetime
 
 from django.db.models import QuerySet, Sum
 
+from erp.base.journal import history
 from erp.base.tenancy import AnyUser
 from erp.contracts.models import Contract
 from erp.contracts.states import State
-from erp.customers.models import Organisation
+from erp.customers.models import Member, Organisation
 
 
 def expired(now: datetime) -> QuerySet[Contract]:
@@ -29,3 +30,11 @@ def listed(user: AnyUser, *, state: str = "") -> QuerySet[Contract]:
     if state in State.values:
         found = found.filter(state=state)
     return found.order_by("-pk")
+
+
+def was_stopped_by_its_buyer(contract: Contract) -> bool:
+    """Return whether a member of the buyer made the last stop, by the journal."""
+    stops = history(contract).filter(event=State.SUSPENDED).order_by("-position")
+    last = stops.values_list("by", flat=True).first()
+    members = Member.objects.filter(organisation=contract.organisation_id)
+    return members.filter(user__username=last).exists()

@@ -14,7 +14,7 @@ from erp.base.errors import DomainError
 from erp.base.exports import Echo, harmless
 from erp.base.journal import history
 from erp.contracts import services
-from erp.contracts.access import contract_for
+from erp.contracts.access import contract_for, contract_to_start, may_start
 from erp.contracts.forms import EndForm, ReasonForm
 from erp.contracts.models import Contract
 from erp.contracts.queries import listed
@@ -73,7 +73,9 @@ def detail(request: UserRequest, reference: str) -> HttpResponse:
         "lines": contract.lines.select_related("plan__offer").prefetch_related("prices"),
         "events": history(contract).order_by("-position")[:EVENTS],
         "may_stop": State.SUSPENDED in arrows,
-        "may_start": contract.state == State.SUSPENDED and bool(arrows),
+        "may_start": contract.state == State.SUSPENDED
+        and bool(arrows)
+        and may_start(request.user, contract),
         "may_end": State.ENDED in arrows,
         "may_change": bool(arrows),
         "may_see_invoices": Right.SEE_INVOICES in rights,
@@ -96,7 +98,7 @@ def stop(request: UserRequest, reference: str) -> HttpResponse:
 @require_POST
 def start(request: UserRequest, reference: str) -> HttpResponse:
     """Start a stopped service."""
-    contract = contract_for(request.user, reference, right=Right.MANAGE_SERVICES)
+    contract = contract_to_start(request.user, reference)
     services.resume(contract, at=now(), by=request.user.get_username(), why=_why(request))
     return redirect("services:detail", reference)
 
