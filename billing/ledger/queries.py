@@ -6,20 +6,14 @@ from django.db.models import QuerySet, Sum
 
 from billing.ledger.models import Account, Entry
 from erp.base.tenancy import AnyUser
-from erp.customers.access import memberships_of
+from erp.customers.access import sellers_for
 from erp.customers.models import Organisation
-from erp.customers.states import Kind, Right
+from erp.customers.states import Right
 
 
 def books_of(user: AnyUser) -> list[Organisation]:
     """Return the sellers whose books the user may read, the provider first."""
-    sellers: dict[int, Organisation] = {}
-    for member in memberships_of(user):
-        if Right.SEE_LEDGER in member.rights:
-            found = Organisation.objects.filter(path__startswith=member.organisation.path)
-            for one in found.exclude(kind=Kind.CUSTOMER).order_by("path"):
-                sellers[one.pk] = one
-    return list(sellers.values())
+    return sellers_for(user, Right.SEE_LEDGER)
 
 
 def entries(books: Organisation) -> QuerySet[Entry]:

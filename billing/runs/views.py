@@ -16,9 +16,9 @@ from billing.runs.models import BillingRun, Outcome
 from erp.base.doors import UserRequest, before_key, now
 from erp.base.errors import DomainError
 from erp.base.periods import month_of
-from erp.customers.access import memberships_of
+from erp.customers.access import sellers_for
 from erp.customers.models import Organisation
-from erp.customers.states import Kind, Right
+from erp.customers.states import Right
 
 PAGE = 50
 MOST_ITEMS = 500
@@ -31,14 +31,10 @@ def _issuers(request: UserRequest) -> list[Organisation]:
     Raises:
         PermissionDenied: there are none.
     """
-    found: dict[int, Organisation] = {}
-    for member in memberships_of(request.user):
-        if Right.RUN_BILLING in member.rights:
-            below = Organisation.objects.filter(path__startswith=member.organisation.path)
-            found |= {one.pk: one for one in below.exclude(kind=Kind.CUSTOMER).order_by("path")}
+    found = sellers_for(request.user, Right.RUN_BILLING)
     if not found:
         raise PermissionDenied
-    return list(found.values())
+    return found
 
 
 @login_required

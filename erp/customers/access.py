@@ -5,7 +5,7 @@ from django.shortcuts import get_object_or_404
 
 from erp.base.tenancy import AnyUser
 from erp.customers.models import Member, Organisation
-from erp.customers.states import Right
+from erp.customers.states import Kind, Right
 
 
 def memberships_of(user: AnyUser) -> list[Member]:
@@ -32,6 +32,16 @@ def rights_of(user: AnyUser, organisation: Organisation) -> frozenset[Right]:
         if organisation.path.startswith(member.organisation.path):
             rights |= member.rights
     return rights
+
+
+def sellers_for(user: AnyUser, right: Right) -> list[Organisation]:
+    """Return the provider and resellers on which the user has the right, from the root down."""
+    sellers: dict[int, Organisation] = {}
+    for member in memberships_of(user):
+        if right in member.rights:
+            below = Organisation.objects.filter(path__startswith=member.organisation.path)
+            sellers |= {one.pk: one for one in below.exclude(kind=Kind.CUSTOMER).order_by("path")}
+    return list(sellers.values())
 
 
 def all_rights_of(user: AnyUser) -> frozenset[Right]:
