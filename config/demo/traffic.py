@@ -18,7 +18,7 @@ def fetch(
         token = b64encode(f"{user}:{password}".encode()).decode()
         asked.add_header("Authorization", f"Basic {token}")
     try:
-        with request.urlopen(asked, timeout=TIMEOUT) as answer:  # noqa: S310
+        with request.urlopen(asked, timeout=TIMEOUT) as answer:  # noqa: S310  (as above)
             return answer.status, answer.read()
     except error.HTTPError as refused:
         return refused.code, refused.read()

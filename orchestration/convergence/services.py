@@ -157,7 +157,7 @@ def _failed(node: ComputeNode, error: DomainError, *, fence: int, at: datetime, 
     """Keep the reason; back off with jitter; after some patience the node is unreachable."""
     failures = node.failures + 1
     pause = min(FIRST_BACKOFF * 2 ** min(failures - 1, 10), LONGEST_BACKOFF)
-    again = at + timedelta(seconds=pause * random.uniform(0.8, 1.2))  # noqa: S311
+    again = at + timedelta(seconds=pause * random.uniform(0.8, 1.2))  # noqa: S311  (jitter)
     ComputeNode.objects.filter(pk=node.pk).update(
         failures=failures, last_error=str(error), next_attempt_at=again
     )
