@@ -4,7 +4,7 @@ import html
 import json
 import re
 
-NAME = re.compile(r"\{([a-z_]+[0-9]*(?:\.[A-Za-z0-9_-]+)?)\}")
+NAME = re.compile(r"\{([a-z_]+[0-9]*(?:\.[A-Za-z0-9_-]+){0,2})\}")
 
 
 def fill(text, values, escape="none"):
@@ -43,6 +43,9 @@ def values_of(partition, instance, home, release):
     for group in ("parameters", "secrets"):
         for name, value in instance.get(group, {}).items():
             values[f"{group}.{name}"] = value
+    for child, connection in instance.get("children", {}).items():
+        for name, value in connection.items():
+            values[f"children.{child}.{name}"] = value
     return values
 
 

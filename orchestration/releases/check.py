@@ -4,7 +4,7 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
-from orchestration.releases import names, parameters
+from orchestration.releases import names, parameters, trees
 from orchestration.releases.archive import BadRelease, pack
 from orchestration.releases.profile import Problem, parse, place, schema_problems
 
@@ -37,10 +37,14 @@ def problems(directory: Path, profile: Mapping[str, Any]) -> list[Problem]:
     if not any(where.startswith("build") for where in bad):
         found += names.in_build(directory, profile.get("build", {}))
     kinds = profile.get("types")
-    for name, kind in kinds.items() if isinstance(kinds, dict) else ():
+    kinds = kinds if isinstance(kinds, dict) else {}
+    for name, kind in kinds.items():
         where = place("types", name)
         if not any(one == where or one.startswith(f"{where}/") for one in bad):
             found += _of_type(directory, where, kind)
+    if not any(where.startswith("types") for where in bad):
+        for name, kind in kinds.items():
+            found += trees.shared(place("types", name), kind, kinds)
     return found + list(_of_archive(directory))
 
 
@@ -56,7 +60,9 @@ def _of_type(directory: Path, where: str, kind: Kind) -> list[Problem]:
     wrong += _twice(where, kind)
     wrong += _files(directory, where, kind)
     wrong += _promises(where, kind)
-    return wrong + names.in_type(directory, where, kind)
+    wrong += trees.children(where, kind)
+    # What a shared type publishes is filled in by the Master, from other names.
+    return wrong if "shared_on" in kind else wrong + names.in_type(directory, where, kind)
 
 
 def _twice(where: str, kind: Kind) -> list[Problem]:
@@ -85,10 +91,15 @@ def _files(directory: Path, where: str, kind: Kind) -> list[Problem]:
         if text is None:
             what = f"There is no text file '{one['template']}' in the release's directory."
             found.append(Problem(f"{at}/template", what, "Add it, in UTF-8, or mend its name."))
-        elif "{secrets." in text and not one.get("secret"):
+        elif _holds_secret(text) and not one.get("secret"):
             what = f"'{one['template']}' holds a secret."
             found.append(Problem(at, what, "Add: secret = true."))
     return found
+
+
+def _holds_secret(text: str) -> bool:
+    """What a child publishes holds its password, as a rule."""
+    return "{secrets." in text or "{children." in text
 
 
 def _promises(where: str, kind: Kind) -> list[Problem]:

@@ -2,7 +2,8 @@
 
 import difflib
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -23,6 +24,20 @@ _BUILDOUT = re.compile(r"^zc[.-]buildout==\S+[^\n]*\\\n\s*--hash=", re.MULTILINE
 # How like one of ours a name in a template must be to be taken for a slip of the pen.
 _ALIKE = 0.8
 Kind = Mapping[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class Known:
+    """The names that a text may use: those that always have a value, and parameters by schema."""
+
+    plain: tuple[str, ...]
+    rules: Mapping[str, Any]
+    children: tuple[str, ...] = ()
+
+    def all(self) -> list[str]:
+        """Return every name, for the one that was meant."""
+        parameters = [f"parameters.{name}" for name in self.rules.get("properties", {})]
+        return [*self.plain, *parameters, *(f"children.{name}." for name in self.children)]
 
 
 def in_build(directory: Path, build: Mapping[str, Any]) -> list[Problem]:
@@ -51,17 +66,24 @@ def _in_buildout(directory: Path, profile: str) -> list[Problem]:
 
 def in_type(directory: Path, where: str, kind: Kind) -> list[Problem]:
     """Return what is wrong with the names that a software type uses."""
-    rules = kind.get("parameters", {})
-    found = []
-    for at, text in [*_commands(where, kind), *_texts(where, kind)]:
-        found += [problem for name in used(text) for problem in _wrong(at, name, rules)]
+    known = Known(_plain(), kind.get("parameters", {}), _children(kind))
+    commands = list(_commands(where, kind))
+    found = wrong([*commands, *_texts(where, kind)], known)
+    for at, text in [*commands, *_texts(where, kind)]:
         found += _missing(directory, at, text)
-    for at, text in _commands(where, kind):
-        if "{secrets." in text:
+    for at, text in commands:
+        if "{secrets." in text or "{children." in text:
             what = "Every user of the machine can read the arguments of a command."
             todo = "Put the secret into a file (secret = true) or into the environment."
             found.append(Problem(at, what, todo))
-    return found + list(_in_templates(directory, where, kind))
+    return found + list(_in_templates(directory, where, kind, known))
+
+
+def wrong(texts: Iterable[tuple[str, str]], known: Known) -> list[Problem]:
+    """Return what is wrong with the names in texts, each text with its place."""
+    return [
+        problem for at, text in texts for name in used(text) for problem in _wrong(at, name, known)
+    ]
 
 
 def used(text: str) -> list[str]:
@@ -103,40 +125,50 @@ def _texts(where: str, kind: Kind) -> Iterator[tuple[str, str]]:
         yield f"{where}/publish/{key}", text
 
 
-def _in_templates(directory: Path, where: str, kind: Kind) -> Iterator[Problem]:
+def _in_templates(directory: Path, where: str, kind: Kind, known: Known) -> Iterator[Problem]:
     """Look into templates: other braces than ours are theirs, unless they look like ours."""
-    rules = kind.get("parameters", {})
-    known = [*_plain(), "parameters", "secrets"]
+    ours = [*_plain(), "parameters", "secrets", "children"]
     for number, one in enumerate(kind.get("files", [])):
         at = f"{where}/files/{number}/template"
         for name in used(text_of(directory / one["template"]) or ""):
-            if difflib.get_close_matches(name.split(".")[0], known, cutoff=_ALIKE):
-                yield from _wrong(at, name, rules)
+            if difflib.get_close_matches(name.split(".")[0], ours, cutoff=_ALIKE):
+                yield from _wrong(at, name, known)
 
 
-def _plain() -> list[str]:
-    return ["address", "partition", "release", "port", *(f"port{n}" for n in range(1, PORTS))]
+def _plain() -> tuple[str, ...]:
+    ports = (f"port{number}" for number in range(1, PORTS))
+    secrets = (f"secrets.{secret}" for secret in SECRETS)
+    return ("address", "partition", "release", "port", *ports, *secrets)
 
 
-def _wrong(where: str, name: str, rules: Mapping[str, Any]) -> list[Problem]:
+def _children(kind: Kind) -> tuple[str, ...]:
+    return tuple(one["name"] for one in kind.get("children", []))
+
+
+def _wrong(where: str, name: str, known: Known) -> list[Problem]:
     """Return why a name cannot be filled in, if so."""
-    properties = rules.get("properties", {})
-    if name in _plain() or name in [f"secrets.{secret}" for secret in SECRETS]:
+    group, _, key = name.partition(".")
+    if name in known.plain or (group == "children" and _is_of_child(key, known)):
         return []
     if _PORT.fullmatch(name):
         what = f"{{{name}}} is outside: a partition has {PORTS} ports."
         return [Problem(where, what, f"Use {{port}} to {{port{PORTS - 1}}}.")]
-    group, _, key = name.partition(".")
+    properties = known.rules.get("properties", {})
     if group != "parameters" or key not in properties:
-        known = [*_plain(), "secrets.password", *(f"parameters.{one}" for one in properties)]
-        close = difflib.get_close_matches(name, known, n=1)
+        close = difflib.get_close_matches(name, known.all(), n=1)
         todo = f"Did you mean {{{close[0]}}}?" if close else "See the list in docs/releases.md."
         return [Problem(where, f"Nothing defines {{{name}}}.", todo)]
     rule = properties[key]
-    if key in rules.get("required", []) or (isinstance(rule, dict) and "default" in rule):
+    if key in known.rules.get("required", []) or (isinstance(rule, dict) and "default" in rule):
         return []
     what = f"{{{name}}} stays as it is when the parameter is not given."
     return [Problem(where, what, f"Give '{key}' a default, or list it under required.")]
+
+
+def _is_of_child(key: str, known: Known) -> bool:
+    """Only the child's own release knows what it publishes; that there is one is known here."""
+    child, _, published = key.partition(".")
+    return child in known.children and published != ""
 
 
 def _missing(directory: Path, where: str, text: str) -> list[Problem]:

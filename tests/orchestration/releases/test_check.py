@@ -294,3 +294,66 @@ def test_a_buildout_needs_its_profile_and_a_lock_of_itself(tmp_path: Path) -> No
 def test_a_build_says_how(tmp_path: Path) -> None:
     ((where, _, todo),) = told(a_release(tmp_path, "[build]\nseconds = 1\n[types.default]\n"))
     assert (where, todo) == ("build", "A build has commands, or a buildout, or both.")
+
+
+def test_children_are_named_once_and_know_the_parents_parameters(tmp_path: Path) -> None:
+    toml = """
+[[types.default.children]]
+name = "database"
+product = "postgresql"
+parameters = {user = "{parameters.owner}", deep = [{port = "{port}"}]}
+[[types.default.children]]
+name = "database"
+product = "postgresql"
+[[types.default.services]]
+name = "web"
+command = ["run", "{children.database.url}"]
+environment = {A = "{children.database.url}", B = "{children.other.url}", C = "{children.database}"}
+[types.default.parameters]
+type = "object"
+properties.owner = {type = "string", default = "me"}
+"""
+    assert [(where, what) for where, what, _ in told(a_release(tmp_path, toml))] == [
+        (f"{TYPE}/children/0/parameters/deep/0/port", "Nothing defines {port}."),
+        (f"{TYPE}/children/1/name", "'database' stands here for the second time."),
+        (f"{TYPE}/services/0/environment/B", "Nothing defines {children.other.url}."),
+        (f"{TYPE}/services/0/environment/C", "Nothing defines {children.database}."),
+        (
+            f"{TYPE}/services/0/command/1",
+            "Every user of the machine can read the arguments of a command.",
+        ),
+    ]
+
+
+def test_what_a_child_publishes_is_kept_like_a_secret(tmp_path: Path) -> None:
+    toml = """
+[types.default]
+children = [{name = "database", product = "postgresql"}]
+files = [{path = "a", template = "a"}]
+"""
+    ((where, what, todo),) = told(a_release(tmp_path, toml, a="{children.database.url}"))
+    assert (where, todo) == (f"{TYPE}/files/0", "Add: secret = true.")
+    assert what == "'a' holds a secret."
+
+
+def test_a_shared_type_stands_on_one_with_a_partition(tmp_path: Path) -> None:
+    toml = """
+[types.default.publish]
+ca = "{address}"
+[types.site]
+shared_on = "default"
+publish = {a = "{host.ca}", b = "{host.cb}", c = "{reference}", d = "{parameters.x}", e = "{port}"}
+services = [{name = "web", command = ["run"]}]
+[types.page]
+shared_on = "site"
+[types.other]
+shared_on = "nothing"
+"""
+    assert [(where, what) for where, what, _ in told(a_release(tmp_path, toml))] == [
+        ("types/site/services", "A shared instance has no partition."),
+        ("types/site/publish/b", "Nothing defines {host.cb}."),
+        ("types/site/publish/d", "Nothing defines {parameters.x}."),
+        ("types/site/publish/e", "Nothing defines {port}."),
+        ("types/page/shared_on", "'site' is no type that has a partition."),
+        ("types/other/shared_on", "'nothing' is no type that has a partition."),
+    ]
