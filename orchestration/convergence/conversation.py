@@ -1,6 +1,7 @@
 """What is said to a node's agent until it has what it should: poll, want, and what is given."""
 
 import base64
+import time
 from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
@@ -43,7 +44,8 @@ def poll(
         "agent": agent,
     }
     for _ in range(MOST_ROUNDS):
-        answer = session.ask(question)
+        # The node follows this clock, so it is read when the line goes out.
+        answer = session.ask(question | {"now": time.time()})
         if answer["op"] != "want":
             return _report(answer)
         if agent and answer.get("want") == ["agent"]:

@@ -17,6 +17,7 @@ from orchestration.instances.access import instance_for, line_for
 from orchestration.instances.models import Instance
 from orchestration.instances.states import State
 from orchestration.instances.steps import Step, steps_of, trouble_of
+from orchestration.nodes import limits
 
 PAGE = 50
 EVENTS = 50
@@ -66,6 +67,7 @@ def _live(instance: Instance) -> dict[str, object]:
         "instance": instance,
         "steps": steps,
         "trouble": trouble_of(steps),
+        "limits": limits.of_instance(instance.limits, instance.node.facts if instance.node else {}),
         "parameters": json.dumps(instance.parameters, indent=2, ensure_ascii=False),
         "events": history(instance).order_by("-position")[:EVENTS],
     }

@@ -1,7 +1,8 @@
 """When something that failed is tried again."""
 
 import random
-import time
+
+from .clock import clock
 
 FIRST_SECONDS = 2.0
 LONGEST_SECONDS = 300.0
@@ -20,8 +21,8 @@ class Backoff:
         self.count += 1
         self.reason = reason
         pause = min(FIRST_SECONDS * 2 ** (self.count - 1), LONGEST_SECONDS)
-        self.again_at = time.monotonic() + pause * random.uniform(0.8, 1.2)
+        self.again_at = clock.monotonic() + pause * random.uniform(0.8, 1.2)
 
     def is_due(self):
         """Return whether it may be tried again."""
-        return time.monotonic() >= self.again_at
+        return clock.monotonic() >= self.again_at

@@ -10,7 +10,7 @@ import time
 import zipfile
 from pathlib import Path
 
-from . import upgrade
+from . import limits, upgrade
 from .background import start
 from .cgroups import Cgroups
 from .facts import facts
@@ -36,7 +36,7 @@ def main(source):
         ("Install the agent", lambda h, a: install(h, a, source)),
         ("Install the node's own key", install_key),
         ("Start the agent", start_agent),
-        ("Take facts", lambda h, a: facts(h, Cgroups("tenantry-probe").kind)),
+        ("Take facts", lambda h, a: take_facts(h)),
     )
     for name, step in steps:
         began = time.monotonic()
@@ -54,6 +54,12 @@ def main(source):
         if not line["ok"]:
             return 1
     return 0
+
+
+def take_facts(home):
+    """Return what the machine is and what it can hold a partition to."""
+    groups = Cgroups("tenantry-probe")
+    return dict(facts(home, groups.kind), **limits.means(groups, home.is_privileged()))
 
 
 def run(*command):

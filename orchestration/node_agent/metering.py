@@ -1,8 +1,9 @@
 """What each partition uses: CPU seconds, GiB-hours of memory and of disk."""
 
 import os
-import time
 from datetime import datetime, timezone
+
+from .clock import clock
 
 GIB = 1024.0**3
 TICKS = os.sysconf("SC_CLK_TCK")
@@ -86,8 +87,8 @@ class Meters:
         self.has_looked = False
         self.sums = {}
         self.disks = {}
-        self.looked_at = time.monotonic()
-        self.since = time.time()
+        self.looked_at = clock.monotonic()
+        self.since = clock.wall()
 
     @property
     def accuracy(self):
@@ -101,7 +102,7 @@ class Meters:
             instances: {partition: instance uid} of all that exist here.
             groups: {process group: partition} of what runs.
         """
-        now = time.monotonic()
+        now = clock.monotonic()
         elapsed, self.looked_at = now - self.looked_at, now
         if self.cgroups.kind == "none":
             readings = self.table.look(groups)
@@ -140,9 +141,13 @@ class Meters:
             self.disks[partition] = (now, size)
         return size
 
+    def shift(self, seconds):
+        """The clock was put right: what is being measured begins where it now stands."""
+        self.since += seconds
+
     def harvest(self, interval):
         """Return the samples of the interval that is over, or none while it lasts."""
-        now = time.time()
+        now = clock.wall()
         if now - self.since < interval:
             # A clock that was set back must not stop the metering.
             if now < self.since:

@@ -2,11 +2,13 @@
 
 import hashlib
 import json
+import logging
 import threading
 from concurrent.futures import ThreadPoolExecutor
 
-from . import upgrade
+from . import limits, upgrade
 from .cgroups import Cgroups
+from .clock import clock
 from .facts import boot_id, facts
 from .home import read_json, write_json
 from .metering import Meters
@@ -23,8 +25,11 @@ METERING_SECONDS = 60
 # The more samples nobody fetches, the longer each: (more than, seconds). A week without the Master
 # fits into the spool, and nothing that was used is lost.
 STRETCHED = ((100000, 1800), (20000, 300), (5000, 60))
+# A clock that was wrong by more than this is told of.
+TOLD_SECONDS = 60
 # A service that supervisord could not keep up is started again by the next pass.
 CRASHED = ("BACKOFF", "FATAL", "EXITED", "UNKNOWN")
+log = logging.getLogger("tenantry")
 
 
 class Node:
@@ -42,11 +47,15 @@ class Node:
         self.meters = Meters(home, self.cgroups)
         self.desired = read_json(home.state / "desired.json", None)
         self.fence = read_json(home.state / "fence.json", 0)
+        # What came before this process was stamped by one that had heard the Master, or is older.
+        self.begun_at, self.knows_time = self.spool.sequence, False
         self.applied = ""
         self.partitions = {}
         self.events = []
         self.states = {}
-        self.facts = facts(home, self.cgroups.kind)
+        self.facts = dict(
+            facts(home, self.cgroups.kind), **limits.means(self.cgroups, home.is_privileged())
+        )
         self.told = ""
         self.is_on_trial = upgrade.pending(home) is not None
         self.refused = upgrade.refused(home)
@@ -121,7 +130,11 @@ class Node:
         """Remember the newest fence: older workers are refused from now on."""
         if fence > self.fence:
             self.fence = fence
-            write_json(self.home.state / "fence.json", fence)
+            try:
+                write_json(self.home.state / "fence.json", fence)
+            except OSError as error:
+                # On a full disk the Master must still hear that it is full.
+                log.warning("the fence is kept in memory only: %s", error)
 
     def wanted(self):
         """Return the releases that the Master must send."""
@@ -137,6 +150,18 @@ class Node:
         uids = [one["uid"] for one in self.desired["releases"]] if self.desired else []
         is_building = any(self.releases.state(uid)[0] == "building" for uid in uids)
         return not is_building and upgrade.pending(self.home) is None
+
+    def hear_time(self, master):
+        """Follow the Master's clock; what this process stamped before it first heard it moves too."""
+        behind = clock.hear(master)
+        if behind:
+            self.meters.shift(behind)
+        if behind and not self.knows_time:
+            self.spool.shift(behind, after=self.begun_at)
+        if abs(behind) >= TOLD_SECONDS:
+            way = "behind" if behind > 0 else "ahead of"
+            self.event("", "clock", f"the clock was {abs(behind):.0f} s {way} the Master's")
+        self.knows_time = True
 
     def was_heard(self, seen, hashes):
         """The Master has a report of this very process: the agent has proved itself."""
@@ -189,7 +214,7 @@ class Node:
         if self.desired:
             interval = self.desired.get("metering", {}).get("interval_seconds", interval)
         for count, seconds in STRETCHED:
-            if len(self.spool.waiting) > count:
+            if self.spool.unwritten or len(self.spool.waiting) > count:
                 interval = max(interval, seconds)
         lost = self.spool.append(self.meters.harvest(interval))
         if lost:

@@ -1,5 +1,6 @@
 """Make one partition what it should be; each is isolated from the failure of the others."""
 
+import errno
 import os
 import pwd
 import shutil
@@ -7,9 +8,12 @@ import time
 from datetime import datetime, timezone
 from pathlib import Path
 
-from . import promises
+from . import limits, promises
 from .backoff import Backoff
 from .cgroups import kill
+from .clock import clock
+from .disk import AGAIN_PART, DiskWatch
+from .facts import memory_bytes
 from .fill import fill, values_of, with_defaults
 from .home import write_bytes
 
@@ -17,7 +21,12 @@ TAIL = 4000
 PROMISE_SECONDS = 10
 FAILING_PROMISE_SECONDS = 0.5
 STOP_SECONDS = 10
-LIMITS = {"open_files": "RLIMIT_NOFILE", "processes": "RLIMIT_NPROC", "memory_bytes": "RLIMIT_AS"}
+# A limit that is met all the time is told of this often.
+HIT_SECONDS = 60
+HITS = {
+    "memory_bytes": "the kernel ended a process: they needed more memory than {:,} bytes",
+    "processes": "the kernel refused more processes than {:,}",
+}
 
 
 class Partition:
@@ -34,6 +43,9 @@ class Partition:
         self.backoff = Backoff()
         self.files = {}
         self.is_clean = False
+        self.disk = DiskWatch()
+        # {limit: (how often it was met when that was told, when it may be told again)}
+        self.hits = {}
 
     @property
     def path(self):
@@ -53,7 +65,7 @@ class Partition:
             return self._start(spec, instance)
         except (OSError, KeyError, ValueError, TypeError) as error:
             self.backoff.failed(str(error))
-            self._found(instance, "failed", f"{type(error).__name__}: {error}"[:500])
+            self._found(instance, "failed", _said(error))
             return False
 
     def _is_same(self, instance):
@@ -112,17 +124,55 @@ class Partition:
         place = self.node.releases.path(release["uid"])
         parameters = with_defaults(instance["parameters"], kind.get("parameters", {}))
         values = values_of(spec, dict(instance, parameters=parameters), self.home, place)
-        self._directory()
+        most = limits.complete(instance.get("limits", {}), memory_bytes())
+        self._directory(most)
+        if self._holds_too_much(instance, most):
+            return False
         is_new = not self._is_same(instance)
         changed = self._files(kind, values, place, is_new)
-        changed |= self._services(kind, values, instance)
+        changed |= self._services(kind, values, instance, most)
+        self._tell_hits(most)
         if changed or is_new:
             self.looks = {}
             if self.state != "started" or is_new:
                 self._found(instance, "starting")
         return self._keep_promises(kind, spec, values, instance)
 
-    def _directory(self):
+    def _holds_too_much(self, instance, most):
+        """Stop the services of a partition over its limit of disk; its data stay, all of them."""
+        was_over, limit = self.disk.is_over, most.get("disk_bytes")
+        if not self.disk.look(self.path, limit):
+            if was_over:
+                self.node.event(self.name, "disk_free", "it holds less than its limit again")
+            return False
+        again = int(limit * AGAIN_PART)
+        why = (
+            f"it holds {self.disk.size:,} of {limit:,} bytes that it may: its services are stopped "
+            f"until it holds no more than {again:,}, or may hold more"
+        )
+        if not was_over:
+            self.node.event(self.name, "disk_full", why)
+        names = self.node.services_of(self.name)
+        for name in names:
+            self.node.processes.remove(name)
+        if names:
+            self._kill_all()
+        self.looks, self.results = {}, []
+        self._found(instance, "failed", why)
+        return True
+
+    def _tell_hits(self, most):
+        """Tell when the kernel held the services to a limit, at most once a minute each."""
+        now = clock.monotonic()
+        for limit, count in self.node.cgroups.hits(self.name).items():
+            told, again_at = self.hits.get(limit, (count, now))
+            if count > told and now >= again_at:
+                self.node.event(self.name, "limit", HITS[limit].format(most[limit]))
+                told, again_at = count, now + HIT_SECONDS
+            # Fewer than before: the group was made anew.
+            self.hits[limit] = min(told, count), again_at
+
+    def _directory(self, most):
         owner = self.node.user_of(self.name)
         self.is_clean = False
         if not self.path.exists():
@@ -131,7 +181,7 @@ class Partition:
             if owner:
                 os.chown(str(self.path), *owner)
                 os.chown(str(self.path / "data"), *owner)
-        self.node.cgroups.make(self.name)
+        self.node.cgroups.make(self.name, most)
 
     def _files(self, kind, values, place, is_new):
         """Write what differs from what the templates say; a change by hand is put back."""
@@ -165,7 +215,7 @@ class Partition:
                     os.chown(str(folder), *owner)
         write_bytes(target, content, 0o600 if secret else 0o640, owner)
 
-    def _services(self, kind, values, instance):
+    def _services(self, kind, values, instance, most):
         changed, wanted = False, set()
         for one in kind.get("services", []):
             name = "{}.{}".format(self.name, one["name"])
@@ -178,11 +228,12 @@ class Partition:
                 "directory": str(self.path),
                 "command": [fill(part, values) for part in one["command"]],
                 "environment": {key: fill(text, values) for key, text in environment.items()},
-                "limits": {
-                    LIMITS[limit]: int(value)
-                    for limit, value in instance.get("limits", {}).items()
-                    if limit in LIMITS
-                },
+                "limits": limits.rlimits(
+                    instance.get("limits", {}),
+                    most,
+                    held=self.node.cgroups.holds,
+                    has_own_user=bool(self.node.user_name_of(self.name)),
+                ),
                 "generation": instance["generation"],
             }
             changed |= self.node.processes.set(name, spec)
@@ -217,11 +268,11 @@ class Partition:
         period = promise.get("period_seconds", PROMISE_SECONDS)
         if not result["ok"]:
             period = min(period, max(FAILING_PROMISE_SECONDS, (looked_at - since) / 10))
-        return time.monotonic() - looked_at >= period
+        return clock.monotonic() - looked_at >= period
 
     def _look(self, promise, spec, values):
         """Ask one promise and remember when, what, and since when it has been so."""
-        at = time.monotonic()
+        at = clock.monotonic()
         passes, message = promises.run(self._filled(promise, spec, values), self._place())
         result = {"name": promise["name"], "ok": passes, "message": message}
         _, before, since = self.looks.get(promise["name"], (at, result, at))
@@ -269,6 +320,13 @@ class Partition:
         return "\n".join(tails)[-TAIL:]
 
 
+def _said(error):
+    """Return an error in words: a full disk is nothing that the service could mend."""
+    if isinstance(error, OSError) and error.errno in (errno.ENOSPC, errno.EDQUOT):
+        return "the node's disk is full: what runs goes on, nothing new can be written"
+    return f"{type(error).__name__}: {error}"[:500]
+
+
 def _fill_all(value, values):
     """Fill a text, or the texts in a list or an object; anything else stays as it is."""
     if isinstance(value, list):
@@ -312,4 +370,4 @@ def user_ids(name):
 
 def now_text():
     """Return the time as reports write it."""
-    return datetime.now(timezone.utc).isoformat()
+    return datetime.fromtimestamp(clock.wall(), timezone.utc).isoformat()

@@ -52,6 +52,8 @@ def _answer(node, message):
             return {"op": "accepted"}
     except (KeyError, TypeError, ValueError, BadArchive) as error:
         raise Refused("bad_message", f"{type(error).__name__}: {error}"[:300])
+    except OSError as error:
+        raise Refused("cannot_write", f"the node cannot keep what it is given: {error}"[:300])
     raise Refused("unknown_op", "there is no op {}".format(message["op"][:40]))
 
 
@@ -59,6 +61,8 @@ def _poll(node, message):
     node.hold(message["fence"])
     acked = message["acked"]
     node.spool.acknowledge(acked["epoch"], int(acked["seq"]))
+    if "now" in message:
+        node.hear_time(float(message["now"]))
     held = node.desired["revision"] if node.desired else ""
     if message["revision"] not in ("", held):
         return {"op": "want", "want": ["desired"]}

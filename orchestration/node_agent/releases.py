@@ -12,17 +12,23 @@ import subprocess
 import tarfile
 import threading
 import time
+from collections import namedtuple
 
+from . import limits
 from .backoff import Backoff
+from .facts import memory_bytes
 from .fill import fill
 from .home import write_bytes
+from .metering import disk_bytes
 
 MOST_BYTES = 20 * 1024 * 1024
 MOST_FILES = 2000
 LARGEST_FILE = 2 * 1024**3
-# Of all builds together: they run as one user.
-MOST_PROCESSES = 1000
 TAIL = 4000
+LOOK_SECONDS = 0.5
+# Of a log that became longer than the one, the end is kept as long as the other.
+LONGEST_LOG = 4 * 1024**2
+KEPT_LOG = 1024**2
 KEPT = ("PATH", "LANG", "SSL_CERT_FILE", "REQUESTS_CA_BUNDLE")
 KEPT_PREFIXES = ("PIP_",)
 
@@ -45,6 +51,17 @@ BUILDOUT = (
         *["buildout:newest=false", "buildout:relative-paths=true"],
     ],
 )
+
+
+# Until when, on the monotonic clock, and how many bytes on disk.
+Bounds = namedtuple("Bounds", "until disk_bytes")
+
+
+class Command(namedtuple("Command", "words place environment log owner")):
+    """One command of a build."""
+
+    def __str__(self):
+        return " ".join(self.words[:3])
 
 
 class BadArchive(Exception):
@@ -164,7 +181,10 @@ class Releases:
 
     def _run_commands(self, release, place, owner):
         build = release["profile"].get("build", {})
-        until = time.monotonic() + build.get("seconds", 600)
+        bounds = Bounds(
+            time.monotonic() + build.get("seconds", 600),
+            build.get("disk_bytes", limits.BUILD_DISK_BYTES),
+        )
         values = {"build": str(place), "source": str(place / "source")}
         commands = [*build.get("commands", [])]
         if "buildout" in build:
@@ -176,42 +196,48 @@ class Releases:
             if name in KEPT or name.startswith(KEPT_PREFIXES)
         }
         environment["HOME"] = str(place)
-        with self._log(release["uid"]).open("wb") as log:
+        # What it puts aside counts as well, and is gone with it.
+        environment["TMPDIR"] = str(place / ".tmp")
+        (place / ".tmp").mkdir()
+        if owner:
+            give(place / ".tmp", owner)
+        self._log(release["uid"]).unlink(missing_ok=True)
+        with self._log(release["uid"]).open("ab") as log:
             for command in commands:
                 filled = [fill(part, values) for part in command]
                 log.write(("$ " + " ".join(filled) + "\n").encode())
                 log.flush()
-                self._run(filled, place, environment, log, owner, until)
-        for name in (".cache", ".config"):
+                self._run(Command(filled, place, environment, log, owner), bounds)
+        for name in (".cache", ".config", ".tmp"):
             shutil.rmtree(str(place / name), ignore_errors=True)
 
-    def _run(self, command, place, environment, log, owner, until):
-        group = "build-" + place.name[-12:]
-        self.cgroups.make(group)
+    def _run(self, command, bounds):
+        group = "build-" + command.place.name[-12:]
+        most = limits.of_build(memory_bytes())
+        self.cgroups.make(group, most)
 
-        def limits():
+        def become():
             self.cgroups.join(group)
             resource.setrlimit(resource.RLIMIT_FSIZE, (LARGEST_FILE, LARGEST_FILE))
-            if owner:
-                resource.setrlimit(resource.RLIMIT_NPROC, (MOST_PROCESSES, MOST_PROCESSES))
+            if command.owner:
+                # Of all builds together: they run as one user.
+                resource.setrlimit(resource.RLIMIT_NPROC, (most["processes"],) * 2)
                 os.setgroups([])
-                os.setgid(owner[1])
-                os.setuid(owner[0])
+                os.setgid(command.owner[1])
+                os.setuid(command.owner[0])
 
         process = subprocess.Popen(
-            command,
-            cwd=str(place),
-            env=environment,
+            command.words,
+            cwd=str(command.place),
+            env=command.environment,
             stdin=subprocess.DEVNULL,
-            stdout=log,
+            stdout=command.log,
             stderr=subprocess.STDOUT,
             start_new_session=True,
-            preexec_fn=limits,
+            preexec_fn=become,
         )
         try:
-            code = process.wait(max(0.1, until - time.monotonic()))
-        except subprocess.TimeoutExpired:
-            raise BadArchive("the build took too long: {}".format(" ".join(command[:3])))
+            code = _watched(process, command, bounds)
         finally:
             try:
                 os.killpg(process.pid, signal.SIGKILL)
@@ -221,9 +247,7 @@ class Releases:
             self.cgroups.end(group)
             process.wait()
         if code:
-            raise BadArchive(
-                "the build failed: {} ended with {}".format(" ".join(command[:3]), code)
-            )
+            raise BadArchive(f"the build failed: {command} ended with {code}")
 
     def _log(self, uid):
         return self.home.logs / ("build-" + uid[:16] + ".log")
@@ -231,6 +255,44 @@ class Releases:
     def _tail(self, uid):
         log = self._log(uid)
         return log.read_bytes()[-TAIL:].decode("utf-8", "replace") if log.exists() else ""
+
+
+def _watched(process, command, bounds):
+    """Return how a command ended that stayed within its bounds.
+
+    Raises:
+        BadArchive: it took too long, or holds too much.
+    """
+    pause = LOOK_SECONDS
+    while True:
+        left = bounds.until - time.monotonic()
+        try:
+            return process.wait(max(0.1, min(pause, left)))
+        except subprocess.TimeoutExpired:
+            pass
+        if left <= 0:
+            raise BadArchive(f"the build took too long: {command}")
+        began = time.monotonic()
+        _shorten(command.log)
+        held = disk_bytes(command.place)
+        if held > bounds.disk_bytes:
+            raise BadArchive(
+                f"the build holds {held:,} bytes, it may hold {bounds.disk_bytes:,}: {command}"
+            )
+        # Looking takes a small part of the time, however many files there are.
+        pause = max(LOOK_SECONDS, 20 * (time.monotonic() - began))
+
+
+def _shorten(log):
+    """Keep the end of a log that has become long; who writes it goes on at its new end."""
+    size = os.fstat(log.fileno()).st_size
+    if size > LONGEST_LOG:
+        with open(log.name, "rb") as written:
+            written.seek(size - KEPT_LOG)
+            end = written.read(KEPT_LOG)
+        os.ftruncate(log.fileno(), 0)
+        log.write(end)
+        log.flush()
 
 
 def give(tree, owner):

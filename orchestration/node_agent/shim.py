@@ -16,6 +16,7 @@ from .cgroups import Cgroups
 from .home import Home, read_json
 
 WAIT_SECONDS = 15
+LONGEST_NUMBER = 20
 ENVIRONMENT = ("PATH", "LANG", "TZ")
 
 
@@ -60,14 +61,14 @@ def _take(path):
             time.sleep(0.2)
             if time.monotonic() > until - WAIT_SECONDS / 2:
                 how = signal.SIGKILL
-    os.ftruncate(handle, 0)
-    os.pwrite(handle, str(os.getpid()).encode(), 0)
+    # Over what stood there: a service that died comes back although the disk is full.
+    os.pwrite(handle, str(os.getpid()).ljust(LONGEST_NUMBER).encode(), 0)
     return handle
 
 
 def _end(handle, how):
     """Signal the group of the process that wrote its number into the lock."""
-    text = os.pread(handle, 20, 0).decode()
+    text = os.pread(handle, LONGEST_NUMBER, 0).decode().strip()
     if text.isdigit() and int(text) > 1:
         try:
             os.killpg(int(text), how)

@@ -14,7 +14,7 @@ from erp.base.journal import history
 from erp.customers.models import Organisation
 from erp.customers.states import Kind, Right
 from orchestration.node_agent.bundle import version
-from orchestration.nodes import queries, services
+from orchestration.nodes import limits, queries, services
 from orchestration.nodes.access import node_for
 from orchestration.nodes.forms import CredentialForm, MachineForm, ReasonForm
 from orchestration.nodes.models import ComputeNode
@@ -108,7 +108,12 @@ def _live(node: ComputeNode) -> dict[str, object]:
         "passes": node.passes.order_by("-pk")[:PASSES],
         "fingerprint": shown,
         "agent": queries.agent_states([node], version())[0],
-        "facts": [_shown_fact(name, value) for name, value in sorted(node.facts.items())],
+        "limits": limits.of_node(node.facts),
+        "facts": [
+            _shown_fact(name, value)
+            for name, value in sorted(node.facts.items())
+            if name not in limits.FACTS
+        ],
     }
 
 

@@ -28,7 +28,7 @@ def a_home(place: Path) -> Home:
 def no_groups() -> Cgroups:
     """Control groups as on a machine that has none."""
     groups = Cgroups("tenantry-unit-test")
-    groups.kind = "none"
+    groups.kind, groups.groups = "none", {}
     return groups
 
 

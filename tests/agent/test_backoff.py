@@ -10,7 +10,7 @@ from orchestration.node_agent.backoff import Backoff
 @pytest.fixture
 def clock(monkeypatch: pytest.MonkeyPatch) -> list[float]:
     now = [1000.0]
-    monkeypatch.setattr("time.monotonic", lambda: now[0])
+    monkeypatch.setattr("orchestration.node_agent.clock.clock.monotonic", lambda: now[0])
     monkeypatch.setattr("random.uniform", lambda low, high: high)
     return now
 

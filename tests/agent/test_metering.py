@@ -77,7 +77,7 @@ def test_samples_cover_the_time_between_two_harvests(
     meters: Meters, groups: Groups, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     clock = [1_700_000_000.0]
-    monkeypatch.setattr("time.time", lambda: clock[0])
+    monkeypatch.setattr("orchestration.node_agent.clock.clock.wall", lambda: clock[0])
     meters.since = clock[0]
     groups.cpu_of["p0"] = 1.0
     meters.look({"p0": "I-1"}, {})
@@ -101,7 +101,7 @@ def test_a_clock_that_was_set_back_makes_a_later_interval_and_no_backward_one(
     meters: Meters, groups: Groups, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     clock = [1_700_000_000.0]
-    monkeypatch.setattr("time.time", lambda: clock[0])
+    monkeypatch.setattr("orchestration.node_agent.clock.clock.wall", lambda: clock[0])
     meters.since = clock[0]
     groups.cpu_of["p0"] = 1.0
     meters.look({"p0": "I-1"}, {})

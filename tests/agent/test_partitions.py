@@ -155,7 +155,7 @@ def test_each_promise_is_asked_in_its_own_period_and_a_failing_one_sooner(
     node: Node, partition: Partition, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     clock = [1000.0]
-    monkeypatch.setattr("orchestration.node_agent.partitions.time.monotonic", lambda: clock[0])
+    monkeypatch.setattr("orchestration.node_agent.clock.clock.monotonic", lambda: clock[0])
     often = a_promise("often", "echo >> data/often; test ! -e data/broken", period_seconds=2)
     seldom = a_promise("seldom", "echo >> {partition}/data/seldom", period_seconds=100)
     release_with(node, {"promises": [often, seldom]})
@@ -184,7 +184,7 @@ def test_the_longer_a_promise_fails_the_less_often_it_is_asked(
     node: Node, partition: Partition, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     clock = [1000.0]
-    monkeypatch.setattr("orchestration.node_agent.partitions.time.monotonic", lambda: clock[0])
+    monkeypatch.setattr("orchestration.node_agent.clock.clock.monotonic", lambda: clock[0])
     fails = a_promise("fails", "echo >> data/asked; false", period_seconds=100)
     release_with(node, {"promises": [fails]})
 

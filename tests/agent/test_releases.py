@@ -11,6 +11,7 @@ from typing import Any
 
 import pytest
 
+from orchestration.node_agent import releases as module
 from orchestration.node_agent.releases import BadArchive, Releases
 from tests.agent.home import a_home, an_archive, no_groups
 
@@ -153,3 +154,29 @@ def test_what_nothing_wants_any_more_is_removed(releases: Releases) -> None:
     releases.prune([kept])
     assert [path.name for path in releases.home.releases.iterdir()] == [kept]
     assert not releases.archive(waiting).exists()
+
+
+def test_a_build_that_fills_the_disk_is_ended_and_leaves_nothing(releases: Releases) -> None:
+    uid = accepted(releases)
+    command = ["sh", "-c", "dd if=/dev/zero of=$TMPDIR/big bs=1M count=20; sleep 300"]
+    profile = {"build": {"commands": [command], "seconds": 20, "disk_bytes": 2**20}}
+    releases.ensure({"uid": uid, "profile": profile})
+    releases.threads[uid].join(15)
+    state, reason, _ = releases.state(uid)
+    assert state == "failed"
+    assert reason.startswith("the build holds 20,9")
+    assert ", it may hold 1,048,576: sh -c dd" in reason
+    assert list(releases.home.releases.iterdir()) == []
+
+
+def test_of_a_build_that_prints_without_end_the_end_of_the_log_is_kept(
+    releases: Releases, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(module, "LONGEST_LOG", 1000)
+    monkeypatch.setattr(module, "KEPT_LOG", 50)
+    uid = accepted(releases)
+    command = ["sh", "-c", "seq 1000; sleep 1.2; echo the end; exit 3"]
+    state, _, tail = built(releases, uid, command)
+    assert state == "failed"
+    assert tail.endswith("999\n1000\nthe end\n")
+    assert len(tail) == 50 + len("the end\n")

@@ -54,7 +54,7 @@ def test_a_second_copy_ends_the_first(tmp_path: Path) -> None:
     try:
         assert said(second) == str(second.pid)
         assert first.wait(10) == -signal.SIGTERM
-        assert (home.run / "p0.web.lock").read_text() == str(second.pid)
+        assert (home.run / "p0.web.lock").read_text().strip() == str(second.pid)
     finally:
         second.kill()
         second.wait(10)

@@ -2,6 +2,8 @@
 
 # mypy: disable-error-code="no-untyped-call"
 
+import errno
+import os
 from pathlib import Path
 from typing import Any
 
@@ -92,3 +94,27 @@ def test_the_file_shrinks_when_enough_is_acknowledged(
     spool.append(samples(1, 2, 3, 4))
     spool.acknowledge(spool.epoch, 3)
     assert len((home.state / "spool.jsonl").read_text().splitlines()) == 1
+
+
+def test_what_a_full_disk_does_not_take_is_kept_and_written_once_there_is_room(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    spool = Spool(a_home(tmp_path))
+    spool.append([{"n": 1}])
+    real, is_full = os.fsync, [True]
+
+    def fsync(handle: int) -> None:
+        if is_full[0]:
+            raise OSError(errno.ENOSPC, "No space left on device")
+        real(handle)
+
+    monkeypatch.setattr("os.fsync", fsync)
+    assert spool.append([{"n": 2}]) == 0
+    spool.acknowledge(spool.epoch, 1)
+    assert spool.waiting == []
+    assert (spool.sequence, [one["n"] for one in spool.unwritten]) == (2, [2])
+    assert spool.file.read_text().count("\n") == 1, "half a line would spoil the next"
+    is_full[0] = False
+    spool.append([{"n": 3}])
+    assert [(one["seq"], one["n"]) for one in spool.waiting] == [(2, 2), (3, 3)]
+    assert [one["seq"] for one in Spool(a_home(tmp_path)).waiting] == [1, 2, 3]

@@ -26,7 +26,9 @@ from types import TracebackType
 from typing import IO, Self
 
 INIT = Path(__file__).with_name("host_init.py")
-CGROUPS = [Path("/sys/fs/cgroup") / name for name in ("cpuacct", "memory", "pids", "freezer")]
+CGROUPS = [
+    Path("/sys/fs/cgroup") / name for name in ("cpu", "cpuacct", "memory", "pids", "freezer")
+]
 PREFIX = "tnfl"
 DISK = "512m"
 READY_SECONDS = 20

@@ -12,7 +12,7 @@ from pathlib import Path
 # Each host has its own of these; the rest of the file system is shared, changes are not.
 OWN = ("root", "home", "srv", "var/log", "var/tmp")
 DEVICES = ("null", "zero", "full", "random", "urandom", "tty")
-CONTROLLERS = ("cpuacct", "memory", "pids")
+CONTROLLERS = ("cpu", "cpuacct", "memory", "pids")
 
 
 def mount(kind: str, source: str, target: Path, options: str = "") -> None:

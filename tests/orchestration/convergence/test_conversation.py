@@ -50,6 +50,7 @@ def test_nothing_new_is_one_line_each_way() -> None:
     assert found is None
     assert asked == [
         {
+            "now": asked[0]["now"],
             "op": "poll",
             "fence": 3,
             "revision": "rev",
