@@ -52,12 +52,13 @@ app.conf.update(
     task_soft_time_limit=540,
     worker_prefetch_multiplier=1,
     task_default_queue="default",
-    task_routes={
-        "orchestration.convergence.*": {"queue": "converge"},
-        "orchestration.nodes.*": {"queue": "converge"},
-        "orchestration.metering.*": {"queue": "metering"},
-        "billing.*": {"queue": "billing"},
-    },
+    task_routes=(
+        "orchestration.convergence.lanes.route",
+        {
+            "orchestration.metering.*": {"queue": "metering"},
+            "billing.*": {"queue": "billing"},
+        },
+    ),
     beat_schedule=TIMETABLE,
     timezone="UTC",
 )

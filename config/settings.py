@@ -79,6 +79,8 @@ DATABASE_ROUTERS: list[str] = []
 DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
 
 REDIS_URL = env.text("REDIS_URL")
+# How many queues the nodes are spread over: converge, converge-1, … Each needs one worker process.
+CONVERGE_LANES = env.whole("TENANTRY_CONVERGE_LANES", 1)
 
 AUTHENTICATION_BACKENDS = ["allauth.account.auth_backends.AuthenticationBackend"]
 AUTH_PASSWORD_VALIDATORS = [

@@ -18,10 +18,9 @@ def session_of(node: ComputeNode) -> Session:
     Raises:
         NodeUnreachable, HostKeyChanged, SignInRefused: see `ssh`.
     """
-    place = f"{node.host}:{node.port}:{node.host_key}:{node.public_key}"
-    known = _open.get(node.pk)
-    if known and known[0] == place and known[1].is_open:
-        return known[2]
+    there = kept(node)
+    if there:
+        return there
     drop(node)
     target = Target(
         host=node.host,
@@ -32,8 +31,24 @@ def session_of(node: ComputeNode) -> Session:
     )
     connection = Connection(target)
     session = connection.session(COMMAND)
-    _open[node.pk] = (place, connection, session)
+    _open[node.pk] = (_place(node), connection, session)
     return session
+
+
+def is_known(node_pk: int) -> bool:
+    """Return whether this process has, or had, a session with the node."""
+    return node_pk in _open
+
+
+def kept(node: ComputeNode) -> Session | None:
+    """Return the session that is open already, to the machine that the node's row names."""
+    known = _open.get(node.pk)
+    is_there = known and known[0] == _place(node) and known[1].is_open
+    return known[2] if known and is_there else None
+
+
+def _place(node: ComputeNode) -> str:
+    return f"{node.host}:{node.port}:{node.host_key}:{node.public_key}"
 
 
 def drop(node: ComputeNode) -> None:

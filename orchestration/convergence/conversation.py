@@ -35,14 +35,7 @@ def poll(
         TakesOver: the node changes its agent now.
         NodeUnreachable, BadAnswer, AgentRefused: see `ssh`.
     """
-    question = {
-        "op": "poll",
-        "fence": fence,
-        "revision": node.desired_revision,
-        "seen": node.report_hash,
-        "acked": {"epoch": node.spool_epoch, "seq": node.spool_position},
-        "agent": agent,
-    }
+    question = asked(node, fence=fence, agent=agent)
     for _ in range(MOST_ROUNDS):
         # The node follows this clock, so it is read when the line goes out.
         answer = session.ask(question | {"now": time.time()})
@@ -54,6 +47,18 @@ def poll(
         for wish in _wishes(answer):
             session.ask({"fence": fence} | _gift(wish, node, archive))
     raise BadAnswer("The agent goes on wanting what it was given.")
+
+
+def asked(node: ComputeNode, *, fence: int, agent: str) -> dict[str, Any]:
+    """Return the question of a poll."""
+    return {
+        "op": "poll",
+        "fence": fence,
+        "revision": node.desired_revision,
+        "seen": node.report_hash,
+        "acked": {"epoch": node.spool_epoch, "seq": node.spool_position},
+        "agent": agent,
+    }
 
 
 def _wishes(answer: Mapping[str, Any]) -> Iterator[str]:

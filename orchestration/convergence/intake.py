@@ -22,15 +22,26 @@ BY = "node"
 def take(node: ComputeNode, report: Report, *, fence: int, at: datetime) -> None:
     """Bring the rows to what the node found, and acknowledge its samples with them.
 
+    Most reports bring samples only: the hash tells that all the rest was taken before.
+
     Raises:
         LeaseLost: another worker drives this node now; nothing was stored.
         BadSamples, SampleReused: nothing was stored.
     """
     hold(node.pk, fence)
     position = store(node, epoch=report.epoch, samples=report.samples, at=at)
-    _take_partitions(node, report, at=at)
-    _take_releases(node, report, at=at)
-    changes = {
+    changes: dict[str, object] = {"spool_epoch": report.epoch, "spool_position": position}
+    if not report.state_hash or report.state_hash != node.report_hash:
+        _take_partitions(node, report, at=at)
+        _take_releases(node, report, at=at)
+        changes |= _told_of_itself(report)
+    ComputeNode.objects.filter(pk=node.pk).update(**changes)
+    for name, value in changes.items():
+        setattr(node, name, value)
+
+
+def _told_of_itself(report: Report) -> dict[str, object]:
+    return {
         "applied_revision": report.applied,
         "report_hash": report.state_hash,
         "agent_version": report.agent_version,
@@ -38,12 +49,7 @@ def take(node: ComputeNode, report: Report, *, fence: int, at: datetime) -> None
         "agent_refusal": report.agent_refusal,
         "facts": dict(report.facts),
         "is_privileged": bool(report.facts.get("privileged")),
-        "spool_epoch": report.epoch,
-        "spool_position": position,
     }
-    ComputeNode.objects.filter(pk=node.pk).update(**changes)
-    for name, value in changes.items():
-        setattr(node, name, value)
 
 
 def _take_partitions(node: ComputeNode, report: Report, *, at: datetime) -> None:

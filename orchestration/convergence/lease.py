@@ -18,14 +18,17 @@ class LeaseLost(DomainError):
     code = "lease_lost"
 
 
-# One statement: a visit is short, and its lease must not cost as much as the visit.
-_CLAIM = """
-UPDATE orchestration_nodelease SET owner = %(owner)s, until = %(until)s, fence = fence + 1
+# One statement: a visit is short, and its lease must not cost as much as the visit. Who gave the
+# node back in order and comes again goes on under its fence: a node keeps each new one on disk.
+RISEN = "fence + (lease.owner <> %(owner)s OR lease.until IS NOT NULL)::int"
+_CLAIM = f"""
+UPDATE orchestration_nodelease lease
+SET owner = %(owner)s, until = %(until)s, fence = {RISEN}
 WHERE id = (SELECT id FROM orchestration_nodelease
             WHERE node_id = %(node)s AND (until IS NULL OR until <= %(at)s)
             FOR UPDATE SKIP LOCKED)
 RETURNING fence
-"""
+"""  # noqa: S608  (constants of this file)
 
 
 def claim(node_pk: int, *, owner: str, at: datetime) -> int | None:
@@ -52,6 +55,12 @@ def hold(node_pk: int, fence: int) -> None:
         raise LeaseLost
 
 
-def release(node_pk: int, fence: int) -> None:
-    """Give the node back; somebody else's lease is left alone."""
-    NodeLease.objects.filter(node_id=node_pk, fence=fence).update(owner="", until=None)
+def release(node_pk: int, fence: int, *, in_order: bool = False) -> None:
+    """Give the node back; somebody else's lease is left alone.
+
+    Args:
+        in_order: all that was asked was answered, so that nothing is still on its way to the node;
+            the same owner then goes on under the same fence.
+    """
+    mine = NodeLease.objects.filter(node_id=node_pk, fence=fence)
+    mine.update(until=None, **({} if in_order else {"owner": ""}))

@@ -53,8 +53,10 @@ def converge(node_pk: int, *, clock: Clock, why: str) -> bool:
     fence = lease.claim(node_pk, owner=worker_name(), at=clock()) if node else None
     if node is None or fence is None:
         return False
+    in_order = False
     try:
         _pass(node, fence=fence, clock=clock, why=why)
+        in_order = True
     except lease.LeaseLost:
         connections.drop(node)
     except TakesOver:
@@ -64,7 +66,7 @@ def converge(node_pk: int, *, clock: Clock, why: str) -> bool:
         connections.drop(node)
         _failed(node, error, fence=fence, at=clock(), why=why)
     finally:
-        lease.release(node_pk, fence)
+        lease.release(node_pk, fence, in_order=in_order)
     return True
 
 

@@ -164,8 +164,28 @@ class Session:
             BadAnswer: what came is too long or no message.
             AgentRefused: the agent's own refusal.
         """
+        self.say(message)
+        return self.hear()
+
+    def say(self, message: Mapping[str, Any]) -> None:
+        """Send one message; its answer is to be heard before the next is sent.
+
+        Raises:
+            NodeUnreachable: the connection broke.
+        """
         try:
             _send(self._channel, json.dumps(message).encode() + b"\n")
+        except (TimeoutError, paramiko.SSHException, OSError) as error:
+            raise NodeUnreachable(f"The agent cannot be asked: {error}") from error
+
+    def hear(self, *, seconds: float = ANSWER_SECONDS) -> Mapping[str, Any]:
+        """Return the answer to what was said.
+
+        Raises:
+            NodeUnreachable, BadAnswer, AgentRefused: as `ask`.
+        """
+        try:
+            self._channel.settimeout(seconds)
             line = self._line()
         except (TimeoutError, paramiko.SSHException, OSError) as error:
             raise NodeUnreachable(f"The agent does not answer: {error}") from error

@@ -1,15 +1,23 @@
-"""Visit nodes: by the clock, and at once when something changed."""
+"""Visit nodes: by the clock, and at once when something changed.
 
+A node's tasks go to its lane, a queue that one worker process serves: its session is open there.
+"""
+
+import itertools
 import logging
+from collections.abc import Sequence
 from typing import Any
 
 from celery import shared_task
 
 from erp.base.doors import now
-from orchestration.convergence import documents, enrolment, services
+from orchestration.convergence import documents, enrolment, rounds, services
+from orchestration.convergence.lanes import queue_of
 from orchestration.nodes import queries
 
 BATCH = 500
+# What one sweep hands on to rounds; a round is as long as its slowest node.
+MOST_DUE, ROUND = 5_000, 50
 log = logging.getLogger(__name__)
 
 
@@ -24,8 +32,18 @@ def sweep_desired(**_: Any) -> None:
 
 @shared_task(ignore_result=True)
 def sweep_nodes(**_: Any) -> None:
-    """Hand every node that is due to its own task."""
-    for pk in queries.due(now()).values_list("pk", flat=True)[:BATCH]:
+    """Hand every node that is due to a round of its lane, once until it is due again."""
+    due = sorted(rounds.hand_out(most=MOST_DUE, at=now()), key=queue_of)
+    for _queue, group in itertools.groupby(due, key=queue_of):
+        lane = list(group)
+        for start in range(0, len(lane), ROUND):
+            visit_nodes.delay(nodes=lane[start : start + ROUND])
+
+
+@shared_task(ignore_result=True, acks_late=True)
+def visit_nodes(*, nodes: Sequence[int], **_: Any) -> None:
+    """Ask many nodes at once; those with something to say or to do get passes of their own."""
+    for pk in rounds.visit(nodes, clock=now):
         converge_node.delay(node=pk, why="its turn")
 
 

@@ -31,6 +31,7 @@ def bundle() -> bytes:
     return buffer.getvalue()
 
 
+@cache
 def version() -> str:
     """Return the version of the agent that this Master ships: the hash of the zip."""
     return hashlib.sha256(bundle()).hexdigest()

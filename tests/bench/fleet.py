@@ -1,126 +1,143 @@
-"""A pass over real SSH hosts where nothing changed, against Ansible doing the same job.
+"""A pass over real SSH hosts, against Ansible and pyinfra doing the same job.
 
-The job: one user, three files, one process that must run, facts. Ansible has pipelining, persistent
-connections and 32 forks. Left out, loudly, where there can be no hosts or no Ansible.
+The job: one user, three files, one process that must run, facts. Ours goes through the sweep, the
+queue and real Celery workers; Ansible has pipelining, persistent connections and 32 forks, pyinfra
+32 hosts at once. Left out, loudly, where there can be no hosts or no peers.
 """
 
-import os
-import subprocess
-import sys
+import statistics
 import tempfile
-from collections.abc import Iterator, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 
-from django.db import connections as databases
-
-from config.embedded.places import ROOT
-from erp.base import scope
 from erp.base.doors import now
-from orchestration.convergence import services
-from orchestration.convergence.ssh import new_key
+from orchestration.convergence import connections, tasks
+from orchestration.instances.models import Instance
 from orchestration.nodes.models import ComputeNode
+from tests.bench import peers
 from tests.bench.timing import Result, seconds
+from tests.bench.workers import cpu_of, until, workers
 from tests.fleet.fleet import Fleet, Host, missing
-from tests.scenarios.world import a_service, converged, enrolled
+from tests.scenarios.world import a_service, enrolled
 
-HOSTS, THREADS, ROUNDS = 8, 2, 20
-ANSIBLE = "ansible-core==2.19.14"
-PEERS = ROOT / "var" / "venv-peers"
+HOSTS, ROUNDS, PASSES = 16, 5, 20
+LANES = ("-Q converge -c 2",)
+PASS_SECONDS = 120
 
-_PLAYBOOK = """\
-- hosts: all
-  gather_facts: true
-  tasks:
-    - user: {name: bench, system: true}
-    - copy: {dest: /srv/bench-1, content: "one"}
-    - copy: {dest: /srv/bench-2, content: "two"}
-    - copy: {dest: /srv/bench-3, content: "three"}
-    - shell: pgrep -x sleep || (setsid sleep 100000 </dev/null >/dev/null 2>&1 &)
-      register: running
-      changed_when: running.stdout == ""
+_RELEASE = """\
+name = "bench"
+version = "1.0.0"
+licence = "AGPL-3.0-or-later"
+summary = "Three files and a process."
+[types.default]
+title = "Three files and a process"
+[types.default.parameters]
+type = "object"
+[[types.default.services]]
+name = "sleep"
+command = ["sleep", "100000"]
 """
-_CONFIG = """\
-[defaults]
-forks = 32
-host_key_checking = False
-interpreter_python = /usr/bin/python3
-[ssh_connection]
-pipelining = True
-ssh_args = -o ControlMaster=auto -o ControlPersist=120s
-"""
+_FILE = '[[types.default.files]]\npath = "{name}"\ntemplate = "{name}.in"\n'
 
 
-def run() -> Iterator[Result]:
-    """Time passes through our services, and one run of the playbook after a first one."""
+def run() -> Iterator[Result | str]:
+    """Time first passes and passes where nothing changed, each in rounds beside its peers."""
     why = missing()
     if why:
-        sys.stdout.write(f"NO FLEET: passes over real hosts are left out: {why}\n")
+        yield f"NO FLEET: passes over real hosts are left out: {why}"
         return
-    with Fleet(HOSTS) as fleet:
-        nodes = [enrolled(host) for host in fleet.hosts]
-        a_service()
-        for node in nodes:
-            converged(node)
-        ours = _passes(nodes)
-        peer = _ansible(fleet.hosts)
-    if peer is None:
-        sys.stdout.write(f"NO ANSIBLE: a pass over {HOSTS} hosts takes {ours * 1000:.1f} ms\n")
-        return
-    name = f"a pass over {HOSTS} hosts, nothing changed"
-    yield Result(name, ours, peer, ANSIBLE, "≥ 500 ×")
-
-
-def _passes(nodes: Sequence[ComputeNode]) -> float:
-    """Return the seconds of one pass over all nodes; each thread keeps its own nodes."""
-    shares = [nodes[number::THREADS] for number in range(THREADS)]
-
-    def work(share: Sequence[ComputeNode]) -> None:
-        with scope.everything("the benchmark"):
-            for _ in range(ROUNDS):
-                for node in share:
-                    assert services.converge(node.pk, clock=now, why="its turn")
-        databases.close_all()
-
-    with ThreadPoolExecutor(THREADS) as pool:
-        return seconds(lambda: list(pool.map(work, shares))) / ROUNDS
-
-
-def _ansible(hosts: Sequence[Host]) -> float | None:
-    """Return the seconds of a run that changes nothing, or None without Ansible."""
-    program = PEERS / "bin" / "ansible-playbook"
-    if not program.exists() and not _installed():
-        return None
-    private, public = new_key()
-    with tempfile.TemporaryDirectory() as folder:
+    with Fleet(HOSTS) as fleet, tempfile.TemporaryDirectory() as folder:
         place = Path(folder)
-        key = place / "key"
-        key.touch(mode=0o600)
-        key.write_text(private)
-        for host in hosts:
-            host.run(f"echo '{public}' >> /root/.ssh/authorized_keys")
-        lines = [
-            f"{host.address} ansible_user=root ansible_ssh_private_key_file={key}\n"
-            for host in hosts
-        ]
-        (place / "hosts").write_text("".join(lines))
-        (place / "job.yml").write_text(_PLAYBOOK)
-        (place / "ansible.cfg").write_text(_CONFIG)
-        environment = {"PATH": os.environ["PATH"], "HOME": folder, "LC_ALL": "C.UTF-8"}
-        command = [str(program), "-i", "hosts", "job.yml"]
-
-        def play() -> None:
-            subprocess.run(
-                command, cwd=place, env=environment, check=True, capture_output=True, timeout=600
-            )
-
-        play()
-        return seconds(play)
+        programs = list(peers.on(fleet.hosts, place))
+        took = seconds(lambda: _enrol(fleet.hosts))
+        yield f"enrolment of {HOSTS} hosts, one after the other: {took / HOSTS:.1f} s each"
+        with workers(LANES) as pids:
+            yield from _first(fleet.hosts, programs, place)
+            yield from _unchanged(programs, pids, fleet.hosts)
 
 
-def _installed() -> bool:
-    """Install Ansible beside us: it is a peer of the benchmark, not a part of the product."""
-    made = subprocess.run([sys.executable, "-m", "venv", "--without-pip", str(PEERS)], check=False)
-    python = str(PEERS / "bin" / "python")
-    pip = ["/usr/bin/python3", "-m", "pip", "--python", python, "install", "--quiet", ANSIBLE]
-    return made.returncode == 0 and subprocess.run(pip, check=False).returncode == 0
+def _enrol(hosts: Sequence[Host]) -> None:
+    for host in hosts:
+        connections.drop(enrolled(host))
+
+
+def _first(
+    hosts: Sequence[Host], programs: Sequence[peers.Peer], place: Path
+) -> Iterator[Result | str]:
+    """Time one first pass: what is desired was just asked for, nothing of it is there."""
+    release = _a_release(place / "release")
+    for _ in hosts:
+        a_service(directory=release)
+    ours = seconds(lambda: _swept(_is_applied))
+    for program in programs:
+        with peers.left(hosts):
+            yield Result(
+                f"the first pass over {HOSTS} hosts, once", ours, seconds(program), program.name,
+                "≥ 20 ×",
+            )  # fmt: skip
+
+
+def _unchanged(
+    programs: Sequence[peers.Peer], pids: Sequence[int], hosts: Sequence[Host]
+) -> Iterator[Result | str]:
+    """Time passes in turns; a round of ours is the mean of some, since one is very short."""
+    for program in programs:
+        program()
+    columns: list[list[float]] = [[] for _ in (None, *programs)]
+    used = [0.0, 0.0]
+    for _ in range(ROUNDS):
+        before = cpu_of(pids), _cpu_on(hosts)
+        columns[0].append(seconds(_passes) / PASSES)
+        used[0] += cpu_of(pids) - before[0]
+        used[1] += _cpu_on(hosts) - before[1]
+        for column, program in zip(columns[1:], programs, strict=True):
+            column.append(seconds(program))
+    ours, *theirs = (statistics.median(column) for column in columns)
+    made = ROUNDS * PASSES * HOSTS
+    yield (
+        f"{HOSTS / ours:.0f} passes/s through Celery where nothing changed; CPU of a pass: "
+        f"{1000 * used[0] / made:.2f} ms in the workers, {1000 * used[1] / made:.2f} ms on the node"
+    )
+    for program, peer, aim in zip(programs, theirs, ("≥ 500 ×", "≥ 100 ×"), strict=False):
+        yield Result(f"a pass over {HOSTS} hosts, nothing changed", ours, peer, program.name, aim)
+
+
+def _passes() -> None:
+    for _ in range(PASSES):
+        _swept(lambda: True)
+
+
+def _swept(is_done: Callable[[], bool]) -> None:
+    """Have all nodes due, sweep, and wait until each was seen."""
+    ComputeNode.objects.update(next_attempt_at=None)
+    began = now()
+    tasks.sweep_desired()
+    tasks.sweep_nodes()
+    unseen = ComputeNode.objects.exclude(last_seen_at__gte=began)
+    until(lambda: not unseen.exists() and is_done(), seconds=PASS_SECONDS)
+
+
+def _is_applied() -> bool:
+    return not Instance.objects.exclude(state="started").exists()
+
+
+def _cpu_on(hosts: Sequence[Host]) -> float:
+    """Return the CPU seconds of the hosts so far, 0 where nothing counts them."""
+    total = 0.0
+    for host in hosts:
+        for group in host.groups:
+            usage = group / "cpuacct.usage"
+            if usage.exists():
+                total += int(usage.read_text()) / 1e9
+    return total
+
+
+def _a_release(place: Path) -> Path:
+    """Write a release that does the same job as the playbook."""
+    place.mkdir()
+    names = [f"bench-{number}" for number in (1, 2, 3)]
+    text = _RELEASE + "".join(_FILE.format(name=name) for name in names)
+    (place / "software.toml").write_text(text)
+    for name in names:
+        (place / f"{name}.in").write_text(name)
+    return place

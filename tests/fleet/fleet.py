@@ -52,6 +52,7 @@ UsePAM no
 UseDNS no
 PidFile none
 MaxStartups 100
+Subsystem sftp internal-sftp
 SetEnv PATH={path}{wheels}
 """
 

@@ -19,6 +19,7 @@ RUN_TWICE = {
     "orchestration.convergence.tasks.sweep_desired": "tests/orchestration/convergence",
     "orchestration.convergence.tasks.sweep_nodes": "tests/orchestration/convergence",
     "orchestration.convergence.tasks.converge_node": "tests/orchestration/convergence",
+    "orchestration.convergence.tasks.visit_nodes": "tests/orchestration/convergence",
     "orchestration.convergence.tasks.sweep_enrolments": "tests/orchestration/convergence",
     "orchestration.convergence.tasks.enrol_node": "tests/orchestration/convergence",
     "orchestration.monitoring.tasks.sweep_incidents": "tests/orchestration/monitoring",

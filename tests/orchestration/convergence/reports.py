@@ -1,6 +1,11 @@
 """A report as an honest agent sends it, to be changed by tests."""
 
+import hashlib
+import json
 from typing import Any
+
+# What an agent leaves out of the hash that names the rest.
+UNHASHED = {"fence", "epoch", "position", "samples"}
 
 
 def a_partition(**changes: Any) -> dict[str, Any]:
@@ -22,7 +27,7 @@ def a_release(**changes: Any) -> dict[str, Any]:
 
 
 def a_report(**changes: Any) -> dict[str, Any]:
-    return {
+    content = {
         "format": "tenantry.report/1",
         "node": "N-1",
         "agent_version": "v",
@@ -34,8 +39,10 @@ def a_report(**changes: Any) -> dict[str, Any]:
         "partitions": [a_partition()],
         "events": [],
         "facts": {"cpus": 2, "privileged": True, "os": "Debian"},
-        "state_hash": "h",
         "epoch": "e",
         "position": 0,
         "samples": [],
     } | changes
+    told = {name: value for name, value in content.items() if name not in UNHASHED}
+    text = json.dumps(told, sort_keys=True)
+    return {"state_hash": hashlib.sha256(text.encode()).hexdigest()} | content

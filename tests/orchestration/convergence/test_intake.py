@@ -54,7 +54,7 @@ def test_what_was_found_is_stored_with_its_line_in_the_journal(node: ComputeNode
     assert now.promises[0]["ok"] is True
     assert history(instance).order_by("-position")[0].event == "started"
     node.refresh_from_db()
-    assert (node.applied_revision, node.report_hash, node.facts["os"]) == ("rev", "h", "Debian")
+    assert (node.applied_revision, len(node.report_hash), node.facts["os"]) == ("rev", 64, "Debian")
 
 
 def test_the_same_report_again_changes_nothing(node: ComputeNode) -> None:
@@ -62,6 +62,18 @@ def test_the_same_report_again_changes_nothing(node: ComputeNode) -> None:
     for _ in range(2):
         take(node, partitions=[of(instance)])
     assert [line.event for line in history(instance)].count("started") == 1
+
+
+def test_a_report_that_brings_samples_only_costs_a_few_statements(
+    node: ComputeNode, django_assert_num_queries: Any
+) -> None:
+    instance = an_instance_on(node)
+    take(node, partitions=[of(instance)])
+    # The transaction, the lease, whose samples they are, their merge and check, the position.
+    with django_assert_num_queries(9):
+        take(node, partitions=[of(instance)], samples=[a_sample(instance, 1)])
+    node.refresh_from_db()
+    assert (Sample.objects.count(), node.spool_epoch, node.spool_position) == (1, "e", 1)
 
 
 def test_a_report_about_the_partitions_of_others_is_ignored(node: ComputeNode) -> None:
@@ -87,7 +99,7 @@ def test_wiped_frees_the_partition_only_when_that_was_asked(node: ComputeNode) -
     take(node, partitions=wiped)
     assert (found(instance).state, found(instance).partition_id is None) == ("placed", False)
     Instance.objects.update(requested_state="destroyed")
-    take(node, partitions=wiped)
+    take(node, partitions=wiped, revision="asked", revision_applied="asked")
     now = found(instance)
     assert (now.state, now.partition, now.wiped_at) == ("wiped", None, LATER)
     assert now.node_id == node.pk, "late samples are still taken from there"

@@ -66,6 +66,23 @@ def test_who_gave_the_node_back_holds_nothing(node: ComputeNode) -> None:
         hold(node.pk, 1)
 
 
+def test_who_gave_the_node_back_in_order_goes_on_under_its_fence(node: ComputeNode) -> None:
+    assert claim(node.pk, owner="a", at=NOON) == 1
+    release(node.pk, 1, in_order=True)
+    with pytest.raises(LeaseLost), transaction.atomic():
+        hold(node.pk, 1)
+    assert claim(node.pk, owner="a", at=NOON) == 1
+    assert claim(node.pk, owner="a", at=NOON + LENGTH) == 2, "it may have died in between"
+    release(node.pk, 2, in_order=True)
+    assert claim(node.pk, owner="b", at=NOON) == 3
+
+
+def test_after_a_failure_even_the_same_owner_gets_a_new_fence(node: ComputeNode) -> None:
+    assert claim(node.pk, owner="a", at=NOON) == 1
+    release(node.pk, 1)
+    assert claim(node.pk, owner="a", at=NOON) == 2
+
+
 def test_an_older_holder_does_not_give_back_what_is_not_its_own(node: ComputeNode) -> None:
     claim(node.pk, owner="dead", at=NOON)
     claim(node.pk, owner="heir", at=NOON + LENGTH)

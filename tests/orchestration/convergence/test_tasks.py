@@ -23,7 +23,7 @@ pytestmark = pytest.mark.django_db
 def sent(monkeypatch: pytest.MonkeyPatch) -> list[tuple[str, dict[str, Any]]]:
     """What the sweeps hand on."""
     found: list[tuple[str, dict[str, Any]]] = []
-    for task in (tasks.converge_node, tasks.enrol_node):
+    for task in (tasks.converge_node, tasks.visit_nodes, tasks.enrol_node):
         name = task.name.rsplit(".", 1)[-1]
         monkeypatch.setattr(task, "delay", lambda name=name, **keys: found.append((name, keys)))
     return found
@@ -92,13 +92,20 @@ def test_a_document_that_changed_is_handed_on_once(sent: list[Any]) -> None:
     assert sent == [("converge_node", {"node": node.pk})]
 
 
-def test_nodes_that_are_due_are_handed_on_and_no_others(sent: list[Any]) -> None:
+def test_nodes_that_are_due_are_handed_on_once_and_no_others(sent: list[Any]) -> None:
     due, later = a_node("due"), a_node("later")
     ComputeNode.objects.filter(pk=later.pk).update(next_attempt_at=now() + timedelta(hours=1))
     a_node("retired", state="retired")
     tasks.sweep_nodes()
     tasks.sweep_nodes()
-    assert sent == [("converge_node", {"node": due.pk, "why": "its turn"})] * 2
+    assert sent == [("visit_nodes", {"nodes": [due.pk]})]
+
+
+def test_a_round_hands_on_who_needs_a_pass_of_its_own_and_may_come_twice(sent: list[Any]) -> None:
+    node = a_leased_node()
+    tasks.visit_nodes(nodes=[node.pk])
+    tasks.visit_nodes(nodes=[node.pk])
+    assert sent == [("converge_node", {"node": node.pk, "why": "its turn"})] * 2
 
 
 def test_a_pass_run_twice_converges_once(far: FakeNode) -> None:
@@ -115,7 +122,7 @@ def test_a_pass_run_twice_converges_once(far: FakeNode) -> None:
     )
     node.refresh_from_db()
     assert node.applied_revision == node.desired_revision != ""
-    assert node.lease.owner == ""
+    assert node.lease.until is None
 
 
 def test_a_node_that_is_away_is_one_incident_however_often_it_is_tried(far: FakeNode) -> None:
