@@ -59,7 +59,7 @@ def programs(places: Places, env: Mapping[str, str], *, port: int) -> list[Servi
         ),
         program(
             "Worker of the nodes",
-            [*worker, "-Q", "converge", "-c", "2", "-n", "converge@%h"],
+            [*worker, "-Q", "converge", "-P", "threads", "-c", "8", "-n", "converge@%h"],
             "converge",
         ),
         program("Timetable", [*celery, *timetable], "beat"),

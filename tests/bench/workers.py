@@ -70,7 +70,7 @@ def until(is_there: Callable[[], bool], *, seconds: float = READY_SECONDS) -> No
     while not is_there():
         if time.monotonic() > end:
             raise TimeoutError("what the benchmark waits for does not happen")
-        time.sleep(0.001)
+        time.sleep(0.005)
 
 
 def cpu_of(pids: Sequence[int]) -> float:

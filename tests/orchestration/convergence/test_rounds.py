@@ -10,7 +10,7 @@ from django.test.utils import CaptureQueriesContext
 
 from orchestration.convergence import connections, documents, lease, rounds
 from orchestration.convergence.lanes import queue_of, route
-from orchestration.convergence.services import IDLE
+from orchestration.convergence.services import IDLE, worker_name
 from orchestration.convergence.ssh import NodeUnreachable
 from orchestration.metering.models import Sample
 from orchestration.node_agent.bundle import version
@@ -157,7 +157,7 @@ def test_a_silent_node_loses_its_session_and_its_fence(open_sessions: dict[int, 
     session_of(open_sessions, node).answer = {}
     assert rounds.visit([node.pk], clock=clock) == [node.pk]
     assert node.pk not in open_sessions
-    assert lease.claim(node.pk, owner=rounds.worker_name(), at=NOON) == 2
+    assert lease.claim(node.pk, owner=worker_name(), at=NOON) == 2
 
 
 def test_nobody_waits_long_for_the_slowest(open_sessions: dict[int, Any]) -> None:
