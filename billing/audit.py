@@ -39,22 +39,30 @@ WHERE i.total_minor <> i.net_minor + i.tax_minor
                       FROM jsonb_array_elements(i.taxes) t)
 LIMIT %s
 """
-# The account of a customer is named by its reference: 411.O-XXXXXXXX.
+# What people book by hand or bring in as opening balances is no document of ours.
 _RECEIVABLES_AGREE = """
 WITH owed AS (
     SELECT issuer_id, organisation_id, currency, sum(total_minor - paid_minor) AS minor
     FROM billing_invoice WHERE state IN ('issued', 'paid') GROUP BY 1, 2, 3
 ), booked AS (
-    SELECT e.organisation_id AS issuer_id, o.id AS organisation_id, e.currency,
+    SELECT e.organisation_id AS issuer_id, a.party_id AS organisation_id, e.currency,
         sum(p.minor) AS minor
     FROM billing_posting p JOIN billing_entry e ON e.id = p.entry_id
     JOIN billing_account a ON a.id = p.account_id
-    JOIN erp_organisation o ON a.code = '411.' || o.reference GROUP BY 1, 2, 3
+    WHERE a.part = 'receivable' AND e.key NOT LIKE 'manual:%%' AND e.key NOT LIKE 'opening:%%'
+    GROUP BY 1, 2, 3
 )
 SELECT 'organisation ' || organisation_id || ' owes ' || coalesce(owed.minor, 0)
     || ' by its invoices and ' || coalesce(booked.minor, 0) || ' by the books'
 FROM owed FULL JOIN booked USING (issuer_id, organisation_id, currency)
 WHERE coalesce(owed.minor, 0) <> coalesce(booked.minor, 0)
+UNION ALL
+SELECT 'invoice ' || i.reference || ' has no entry of its total' FROM billing_invoice i
+WHERE i.state IN ('issued', 'paid', 'credited') AND i.total_minor <> 0 AND NOT EXISTS (
+    SELECT FROM billing_entry e JOIN billing_posting p ON p.entry_id = e.id
+    JOIN billing_account a ON a.id = p.account_id
+    WHERE e.organisation_id = i.issuer_id AND e.key = 'invoice:' || i.reference
+      AND a.party_id = i.organisation_id AND p.minor = i.total_minor)
 LIMIT %s
 """
 _WINDOWS_ARE_BILLED_ONCE = """
@@ -96,8 +104,9 @@ LIMIT %s
 _PAYMENTS_HAVE_ONE_ENTRY = """
 SELECT 'receipt ' || r.reference || ' has no entry of its amount'
 FROM billing_receipt r
-WHERE NOT EXISTS (SELECT FROM billing_entry e WHERE e.organisation_id = r.issuer_id
-    AND e.key = 'payment:' || r.reference AND (e.amounts->>'512')::bigint = r.amount_minor)
+WHERE NOT EXISTS (SELECT FROM billing_entry e JOIN billing_posting p ON p.entry_id = e.id
+    JOIN billing_account a ON a.id = p.account_id WHERE e.organisation_id = r.issuer_id
+    AND e.key = 'payment:' || r.reference AND a.part = 'bank' AND p.minor = r.amount_minor)
 UNION ALL
 SELECT 'receipt ' || r.reference || ' and its allocations differ'
 FROM billing_receipt r WHERE r.allocated_minor <> (SELECT coalesce(sum(a.minor), 0)
@@ -106,6 +115,53 @@ UNION ALL
 SELECT 'invoice ' || i.reference || ' and the payments of it differ'
 FROM billing_invoice i WHERE i.paid_minor <> (SELECT coalesce(sum(a.minor), 0)
     FROM billing_paymentallocation a WHERE a.invoice_id = i.id)
+LIMIT %s
+"""
+_CHAINS_END_WHERE_THEY_ENDED = """
+SELECT 'the books of ' || o.reference || ' had ' || b.last_position || ' entries and end at '
+    || coalesce(e.position, 0) FROM billing_books b JOIN erp_organisation o
+    ON o.id = b.organisation_id LEFT JOIN LATERAL (
+        SELECT position, hash FROM billing_entry WHERE organisation_id = b.organisation_id
+        ORDER BY position DESC LIMIT 1) e ON true
+WHERE (b.last_position, b.last_hash) IS DISTINCT FROM (coalesce(e.position, 0),
+                                                       coalesce(e.hash, ''))
+UNION ALL
+SELECT 'entry ' || k.position || ' of ' || o.reference || ' is not what was anchored' FROM (
+    SELECT organisation_id, position, hash FROM billing_anchor
+    UNION
+    SELECT organisation_id, (details->>'position')::bigint, details->>'hash'
+    FROM erp_journalline WHERE event = 'books_anchored') k
+JOIN erp_organisation o ON o.id = k.organisation_id
+LEFT JOIN billing_entry e USING (organisation_id, position)
+WHERE e.hash IS DISTINCT FROM k.hash
+UNION ALL
+SELECT 'entry ' || key || ' breaks the numbers of its journal' FROM (
+    SELECT e.*, row_number() OVER (PARTITION BY organisation_id, fiscal_year, journal
+        ORDER BY position) AS right_number FROM billing_entry e) n WHERE number <> right_number
+LIMIT %s
+"""
+_DEFERRED_IS_WHAT_WAITS = """
+WITH waiting AS (
+    SELECT deferred_account_id AS account_id, currency, sum(minor) AS minor
+    FROM billing_deferral WHERE released_by_id IS NULL GROUP BY 1, 2
+), booked AS (
+    SELECT p.account_id, p.currency, -sum(p.minor) AS minor FROM billing_posting p
+    JOIN billing_account a ON a.id = p.account_id JOIN billing_entry e ON e.id = p.entry_id
+    WHERE a.part = 'deferred' AND e.key NOT LIKE 'manual:%%' AND e.key NOT LIKE 'opening:%%'
+    GROUP BY 1, 2
+)
+SELECT 'account ' || account_id || ' holds ' || coalesce(booked.minor, 0) || ' and '
+    || coalesce(waiting.minor, 0) || ' is deferred'
+FROM waiting FULL JOIN booked USING (account_id, currency)
+WHERE coalesce(waiting.minor, 0) <> coalesce(booked.minor, 0)
+LIMIT %s
+"""
+_LETTERS_SETTLE = """
+SELECT 'lettering ' || l.code || ' of account ' || l.account_id || ' does not settle'
+FROM billing_lettering l LEFT JOIN billing_posting p ON p.lettering_id = l.id
+GROUP BY l.id HAVING coalesce(sum(p.minor), 0) <> 0 OR min(p.currency) <> max(p.currency)
+    OR min(p.account_id) <> l.account_id OR max(p.account_id) <> l.account_id
+    OR (count(p.id) = 0) <> (l.undone_at IS NOT NULL)
 LIMIT %s
 """
 
@@ -164,5 +220,8 @@ LAWS: Mapping[str, Callable[[], list[str]]] = {
     "L6 one invoice per contract and period": partial(_sentences, _ONE_INVOICE_PER_PERIOD),
     "L7 documents match their hash": documents_match_their_hash,
     "L10 each payment has one entry": partial(_sentences, _PAYMENTS_HAVE_ONE_ENTRY),
+    "L15 books end where they ended": partial(_sentences, _CHAINS_END_WHERE_THEY_ENDED),
+    "L16 deferred revenue is what waits": partial(_sentences, _DEFERRED_IS_WHAT_WAITS),
+    "L17 letters settle": partial(_sentences, _LETTERS_SETTLE),
     "L13 what is owed belongs to who agreed to it": partial(_sentences, _STRANGE_OWNERS),
 }

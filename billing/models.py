@@ -2,20 +2,33 @@
 
 from billing.documents.models import Document
 from billing.invoicing.models import Invoice, InvoiceLine, Series
-from billing.ledger.models import Account, Books, Entry, Posting
+from billing.ledger.models import (
+    Account,
+    Anchor,
+    Books,
+    Deferral,
+    Entry,
+    Lettering,
+    PartAccount,
+    Posting,
+)
 from billing.payments.models import PaymentAllocation, Receipt
 from billing.rating.models import BilledWindow, RatedLine, RatingRun
 from billing.runs.models import BillingRun, RunItem
 
 __all__ = [
     "Account",
+    "Anchor",
     "BilledWindow",
     "BillingRun",
     "Books",
+    "Deferral",
     "Document",
     "Entry",
     "Invoice",
     "InvoiceLine",
+    "Lettering",
+    "PartAccount",
     "PaymentAllocation",
     "Posting",
     "RatedLine",

@@ -31,6 +31,8 @@ TIMETABLE = {
         _every(30, "orchestration.monitoring.tasks.sweep_waits"),
         _every(15, "billing.runs.tasks.sweep_runs"),
         _every(15, "billing.documents.tasks.sweep_documents"),
+        _every(600, "billing.ledger.tasks.sweep_deferrals"),
+        _every(1800, "billing.ledger.tasks.sweep_anchors"),
     )
 }
 
@@ -73,6 +75,7 @@ app.autodiscover_tasks(
         "orchestration.metering",
         "orchestration.monitoring",
         "billing.documents",
+        "billing.ledger",
         "billing.runs",
     ]
 )

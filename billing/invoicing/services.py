@@ -12,8 +12,9 @@ from billing.invoicing.models import Invoice, InvoiceLine
 from billing.invoicing.states import Kind, State
 from billing.invoicing.tax import Decision, Party, decide
 from billing.invoicing.totals import Totals, totals
-from billing.ledger import chart
+from billing.ledger import deferrals
 from billing.ledger import services as ledger
+from billing.ledger.chart import Chart
 from billing.ledger.models import Journal
 from billing.rating import services as rating
 from billing.rating.models import RatedLine, RatingRun
@@ -21,6 +22,7 @@ from erp.base.errors import DomainError
 from erp.base.journal import record
 from erp.base.lifecycle import move
 from erp.base.nudges import announce
+from erp.base.periods import Period
 from erp.customers.models import Organisation
 
 PREFIX = "F"
@@ -162,7 +164,7 @@ def issue(invoice: Invoice, *, at: datetime, by: str) -> Invoice:
     number = numbering.take(row.issuer, prefix=PREFIX, on=on)
     _freeze(row, number, at=at, on=on, by=by)
     if row.total_minor:
-        ledger.post(row.issuer, _fact(row), at=at)
+        _post(row, at=at, on=on)
     rating.mark_billed(row.rating_run, invoice_number=row.number)
     if not row.total_minor:
         move(row, State.PAID, at=at, by=by, why="nothing to pay")
@@ -199,18 +201,38 @@ def _freeze(invoice: Invoice, number: numbering.Number, *, at: datetime, on: dat
     move(invoice, State.ISSUED, at=at, by=by, also=also)
 
 
-def _fact(invoice: Invoice) -> ledger.Fact:
-    amounts = {
-        chart.receivable(invoice.organisation.reference): invoice.total_minor,
-        chart.REVENUE: -invoice.net_minor,
-    }
+def _post(invoice: Invoice, *, at: datetime, on: date) -> None:
+    """Book what is owed, earned and collected; what is for later months waits as deferred."""
+    chart = ledger.chart_of(invoice.issuer, on=on)
+    lines = [
+        (_revenue(chart, one), one.net_minor, Period(one.starts_at, one.ends_at))
+        for one in invoice.lines.select_related("rated_line")
+    ]
+    amounts, later = deferrals.split(lines, on=on)
+    amounts = {code: -minor for code, minor in amounts.items()}
+    amounts[chart.deferred] = -sum(share.minor for share in later)
+    amounts[chart.receivable(invoice.organisation.reference)] = invoice.total_minor
     for one in invoice.taxes:
-        account = chart.vat_collected(invoice.issuer.country, one["rate"])
+        account = chart.tax(invoice.issuer.country, one["rate"])
         amounts[account] = amounts.get(account, 0) - one["tax_minor"]
+    entry = ledger.post(invoice.issuer, _fact(invoice, amounts), at=at, on=on)
+    deferrals.keep(entry, later, waits_on=chart.deferred)
+
+
+def _revenue(chart: Chart, line: InvoiceLine) -> str:
+    rate = f"{line.tax_rate:.2f}"
+    return chart.revenue(line.rated_line.kind, category=line.tax_category, rate=rate)
+
+
+def _fact(invoice: Invoice, amounts: dict[str, int]) -> ledger.Fact:
     return ledger.Fact(
         key=f"invoice:{invoice.reference}",
         journal=Journal.SALES,
         currency=invoice.currency,
-        description=f"Invoice {invoice.number} to {invoice.organisation.name}"[:200],
+        description=f"Invoice {invoice.number} to {invoice.organisation.name}",
         amounts=amounts,
+        piece=invoice.number,
+        piece_on=invoice.issued_on,
+        item=invoice.number,
+        due_on=invoice.due_on,
     )

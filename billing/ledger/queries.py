@@ -1,14 +1,17 @@
-"""The books as they are read: entries in order, and the balance of every account."""
+"""The books as they are read by the ledger itself; `billing.reports` makes reports of them."""
 
+from datetime import date, datetime, timedelta
 from typing import Any
 
-from django.db.models import QuerySet, Sum
+from django.db.models import F, Max, Q, QuerySet
 
-from billing.ledger.models import Account, Entry
+from billing.ledger.models import Anchor, Deferral, Entry
 from erp.base.tenancy import AnyUser
 from erp.customers.access import sellers_for
 from erp.customers.models import Organisation
 from erp.customers.states import Right
+
+_ANCHOR_EVERY = timedelta(hours=20)
 
 
 def books_of(user: AnyUser) -> list[Organisation]:
@@ -18,8 +21,40 @@ def books_of(user: AnyUser) -> list[Organisation]:
 
 def entries(books: Organisation) -> QuerySet[Entry]:
     """Return the entries with their legs, newest first."""
-    found = Entry.objects.filter(organisation=books)
-    return found.prefetch_related("postings__account").order_by("-position")
+    found = Entry.objects.filter(organisation=books).select_related("reverses", "reversed_by")
+    return found.prefetch_related("postings__account", "postings__lettering").order_by("-position")
+
+
+def entry(pk: int) -> Entry:
+    """Return one entry with its books."""
+    return Entry.objects.select_related("organisation").get(pk=pk)
+
+
+def unreleased(
+    on: date, *, books: Organisation | None = None
+) -> QuerySet[Deferral, tuple[int, date]]:
+    """Return entry and month of what waits though its month ended before a day, oldest first."""
+    first_of_month = on.replace(day=1)
+    waiting = Deferral.objects.filter(released_by=None, month_on__lt=first_of_month)
+    if books is not None:
+        waiting = waiting.filter(organisation=books)
+    return waiting.order_by("month_on", "entry_id").values_list("entry_id", "month_on").distinct()
+
+
+def without_anchor(at: datetime) -> QuerySet[Organisation]:
+    """Return whose books grew since their last anchor, where that is not of today."""
+    grown = Organisation.objects.filter(books__last_position__gt=0).annotate(
+        anchored=Max("anchor__position"), anchored_at=Max("anchor__at")
+    )
+    due = Q(anchored=None) | Q(
+        anchored__lt=F("books__last_position"), anchored_at__lt=at - _ANCHOR_EVERY
+    )
+    return grown.filter(due).order_by("pk")
+
+
+def anchors(books: Organisation) -> QuerySet[Anchor]:
+    """Return the anchors of a chain, newest first."""
+    return Anchor.objects.filter(organisation=books).order_by("-position")
 
 
 def balances(books: Organisation) -> list[dict[str, Any]]:

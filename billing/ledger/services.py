@@ -1,19 +1,23 @@
-"""Post entries, and close the books."""
+"""Post entries, reverse them, and open the accounts that they need."""
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import date, datetime
+from zoneinfo import ZoneInfo
 
 from django.db import connection, transaction
+from django.db.models import Max
 
-from billing.ledger.chart import name_of
-from billing.ledger.models import Account, Books, Entry, Journal, Posting
+from billing.ledger.chart import Chart, Part, UnknownAccount
+from billing.ledger.charts import CHARTS, usual_for
+from billing.ledger.models import Account, Books, Entry, Journal, PartAccount, Posting
 from erp.base.errors import DomainError
-from erp.base.journal import record
 from erp.customers.models import Organisation
 
 # Writers of one organisation's books take turns: the first key of the advisory lock.
 CHAIN = 7002
+# Customers' accounts are numbered from here for programs that know digits only (DATEV: debtors).
+FIRST_DEBTOR = 10_000
 
 
 class Unbalanced(DomainError):
@@ -29,9 +33,15 @@ class KeyReused(DomainError):
 
 
 class PeriodLocked(DomainError):
-    """The books are closed for this time: post in an open period."""
+    """The books are closed for this day: post in an open period."""
 
     code = "period_locked"
+
+
+class ReversedAlready(DomainError):
+    """This entry is reversed already, or reverses another one."""
+
+    code = "reversed_already"
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,6 +51,9 @@ class Fact:
     Args:
         key: names the business fact for ever, e.g. `invoice:V-7K2M9QXA`.
         amounts: account code to minor units, debit positive, credit negative.
+        piece: the document that proves it, with its day.
+        item: the document whose open amount the legs on customers' accounts change.
+        due_on: when that is due; the day of the entry unless it is given.
     """
 
     key: str
@@ -48,20 +61,47 @@ class Fact:
     currency: str
     description: str
     amounts: Mapping[str, int]
+    piece: str = ""
+    piece_on: date | None = None
+    item: str = ""
+    due_on: date | None = None
 
     def legs(self) -> dict[str, int]:
         """Return the amounts that are not zero."""
         return {code: minor for code, minor in self.amounts.items() if minor}
 
 
+def chart_of(books: Organisation, *, on: date | None = None) -> Chart:
+    """Return the chart of an organisation's books with the parts that are mapped on a day.
+
+    Args:
+        on: without it, every account that was ever mapped is known and the newest wins.
+    """
+    row = Books.objects.filter(organisation=books).first()
+    chart = CHARTS[row.chart if row else usual_for(books.country)]
+    changes = PartAccount.objects.filter(organisation=books)
+    if on is not None:
+        changes = changes.filter(from_on__lte=on)
+    return chart.mapped(changes.order_by("from_on", "pk").values_list("part", "code", "name"))
+
+
+def day_in(books: Organisation, at: datetime) -> date:
+    """Return the calendar day of a moment where the books are kept."""
+    return at.astimezone(ZoneInfo(books.time_zone)).date()
+
+
 @transaction.atomic
-def post(books: Organisation, fact: Fact, *, at: datetime) -> Entry:
+def post(books: Organisation, fact: Fact, *, at: datetime, on: date | None = None) -> Entry:
     """Record one balanced entry; posting the same key again changes nothing.
+
+    Args:
+        on: the day in the books; that of `at` unless it is given.
 
     Raises:
         Unbalanced: the amounts do not sum to zero, or there are none.
         KeyReused: the key already names a different entry.
-        PeriodLocked: the books are closed at that time.
+        PeriodLocked: the books are closed on that day.
+        UnknownAccount: an account is not in the chart.
     """
     legs = fact.legs()
     if sum(legs.values()) or not legs:
@@ -69,7 +109,7 @@ def post(books: Organisation, fact: Fact, *, at: datetime) -> Entry:
     take_turn(books)
     known = Entry.objects.filter(organisation=books, key=fact.key).first()
     if known is None:
-        return _write(books, fact, legs, at)
+        return _write(books, fact, at=at, on=on or day_in(books, at))
     if (known.currency, known.amounts) != (fact.currency, legs):
         raise KeyReused(f"{fact.key} is in the books already, with other amounts.")
     return known
@@ -81,43 +121,142 @@ def take_turn(books: Organisation) -> None:
         cursor.execute("SELECT pg_advisory_xact_lock(%s, %s)", [CHAIN, books.pk])
 
 
-def _write(books: Organisation, fact: Fact, legs: Mapping[str, int], at: datetime) -> Entry:
-    if Books.objects.filter(organisation=books, locked_before_at__gt=at).exists():
-        raise PeriodLocked(f"The books of {books.name} are closed on {at:%Y-%m-%d}.")
+def books_of(books: Organisation) -> Books:
+    """Return the books of an organisation, opened with the usual chart of its country."""
+    row, _ = Books.objects.get_or_create(
+        organisation=books, defaults={"chart": usual_for(books.country)}
+    )
+    return row
+
+
+def check_open(books: Organisation, on: date) -> None:
+    """Refuse a day that is closed.
+
+    Raises:
+        PeriodLocked: names the first day that is open.
+    """
+    row = books_of(books)
+    closed = [day for day in (row.locked_before_on, row.soft_locked_before_on) if day]
+    if closed and on < max(closed):
+        raise PeriodLocked(
+            f"The books of {books.name} are closed before {max(closed):%Y-%m-%d}: "
+            f"{on:%Y-%m-%d} is too early."
+        )
+
+
+def _write(
+    books: Organisation, fact: Fact, *, at: datetime, on: date, reverses: Entry | None = None
+) -> Entry:
+    check_open(books, on)
+    legs = fact.legs()
+    accounts = accounts_of(books, legs)
     entry = Entry.objects.create(
         organisation=books,
         key=fact.key,
         journal=fact.journal,
         currency=fact.currency,
         posted_at=at,
-        description=fact.description,
-        amounts=dict(legs),
+        posted_on=on,
+        description=fact.description[:200],
+        amounts=legs,
+        piece=fact.piece,
+        piece_on=fact.piece_on,
+        reverses=reverses,
     )
+    entry.refresh_from_db(fields=["position", "number", "fiscal_year", "hash", "recorded_at"])
     Posting.objects.bulk_create(
-        Posting(organisation=books, entry=entry, account=account_of(books, code), minor=minor)
-        for code, minor in legs.items()
+        _leg(entry, accounts[code], minor, fact) for code, minor in legs.items()
     )
     return entry
 
 
-def account_of(books: Organisation, code: str) -> Account:
-    """Return the account with this code, opened when it is used for the first time."""
-    account, _ = Account.objects.get_or_create(
-        organisation=books, code=code, defaults={"name": name_of(code)}
+def _leg(entry: Entry, account: Account, minor: int, fact: Fact) -> Posting:
+    is_item = account.part == Part.RECEIVABLE
+    return Posting(
+        organisation_id=entry.organisation_id,
+        entry=entry,
+        account=account,
+        minor=minor,
+        currency=entry.currency,
+        posted_on=entry.posted_on,
+        item=fact.item if is_item else "",
+        due_on=(fact.due_on or entry.posted_on) if is_item else None,
     )
-    return account
+
+
+def accounts_of(books: Organisation, codes: Collection[str]) -> dict[str, Account]:
+    """Return the accounts with these codes, opened when they are used for the first time.
+
+    The caller holds the turn of the books.
+
+    Raises:
+        UnknownAccount: one is neither open nor in the chart.
+    """
+    found = Account.objects.filter(organisation=books, code__in=codes)
+    accounts = {one.code: one for one in found}
+    missing = [code for code in codes if code not in accounts]
+    if missing:
+        chart = chart_of(books)
+        accounts |= {code: _open(books, chart, code) for code in missing}
+    return accounts
+
+
+def _open(books: Organisation, chart: Chart, code: str) -> Account:
+    heading = chart.heading(code)
+    party = _party(books, code) if heading.part == Part.RECEIVABLE else None
+    facts = {"nature": heading.nature, "part": heading.part}
+    if party is None:
+        return Account.objects.create(
+            organisation=books, code=code, name=heading.name[:100], **facts
+        )
+    numbers = Account.objects.filter(organisation=books).aggregate(last=Max("debtor_number"))
+    return Account.objects.create(
+        organisation=books,
+        code=code,
+        name=party.name[:100],
+        party=party,
+        debtor_number=(numbers["last"] or FIRST_DEBTOR - 1) + 1,
+        **facts,
+    )
+
+
+def _party(books: Organisation, code: str) -> Organisation:
+    reference = code.partition(".")[2]
+    below = Organisation.objects.filter(path__startswith=books.path).exclude(pk=books.pk)
+    party = below.filter(reference=reference).first()
+    if party is None:
+        raise UnknownAccount(
+            f"Account {code} is kept per customer: write the reference of a customer of "
+            f"{books.name} behind the dot, like {code.partition('.')[0]}.O-7K2M9QXA."
+        )
+    return party
 
 
 @transaction.atomic
-def lock_period(books: Organisation, *, before: datetime, at: datetime, by: str) -> None:
-    """Close the books before a moment; they never open again.
+def reverse(entry: Entry, *, at: datetime, on: date, why: str) -> Entry:
+    """Take an entry back by its negative, linked to it; reversing it again returns that entry.
 
     Raises:
-        PeriodLocked: they are closed further than that.
+        ReversedAlready: the entry is itself a reversal.
+        PeriodLocked: the books are closed on that day.
     """
+    books = entry.organisation
     take_turn(books)
-    row, _ = Books.objects.get_or_create(organisation=books)
-    if row.locked_before_at and row.locked_before_at > before:
-        raise PeriodLocked(f"The books are closed until {row.locked_before_at:%Y-%m-%d} already.")
-    Books.objects.filter(pk=row.pk).update(locked_before_at=before)
-    record(books, "books_closed", at=at, by=by, before=before.isoformat())
+    known = Entry.objects.filter(reverses=entry).first()
+    if known:
+        return known
+    if entry.reverses_id:
+        raise ReversedAlready(f"{entry.full_number} reverses another entry: post a new one.")
+    leg = entry.postings.exclude(due_on=None).first()
+    fact = Fact(
+        key=f"{entry.key}:reversed"[:80],
+        journal=Journal(entry.journal),
+        currency=entry.currency,
+        description=f"Reversal of {entry.full_number}: {why}",
+        amounts={code: -minor for code, minor in entry.amounts.items()},
+        piece=entry.piece,
+        piece_on=entry.piece_on,
+        item=leg.item if leg else "",
+        due_on=leg.due_on if leg else None,
+    )
+    return _write(books, fact, at=at, on=on, reverses=entry)

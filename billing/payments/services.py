@@ -7,8 +7,8 @@ from django.db import transaction
 
 from billing.invoicing.models import Invoice
 from billing.invoicing.states import State
-from billing.ledger import chart
 from billing.ledger import services as ledger
+from billing.ledger.lettering import letter_item
 from billing.ledger.models import Journal
 from billing.payments.models import Method, PaymentAllocation, Receipt
 from erp.base.errors import DomainError
@@ -81,6 +81,8 @@ def record_payment(invoice: Invoice, money: Money, *, at: datetime, by: str) -> 
     row.refresh_from_db(fields=["paid_minor"])
     if row.paid_minor == row.total_minor:
         move(row, State.PAID, at=at, by=by, why=f"payment {receipt.reference}")
+        account = ledger.chart_of(row.issuer).receivable(row.organisation.reference)
+        letter_item(row.issuer, account, row.number, at=at, by=by)
     return receipt
 
 
@@ -117,13 +119,18 @@ def _receive(invoice: Invoice, money: Money, *, at: datetime, by: str) -> Receip
 
 
 def _fact(invoice: Invoice, receipt: Receipt) -> ledger.Fact:
+    chart = ledger.chart_of(invoice.issuer, on=receipt.received_on)
     return ledger.Fact(
         key=f"payment:{receipt.reference}",
         journal=Journal.BANK,
         currency=receipt.currency,
         description=f"Payment {receipt.reference} of {invoice.number}",
         amounts={
-            chart.BANK: receipt.amount_minor,
+            chart.bank: receipt.amount_minor,
             chart.receivable(invoice.organisation.reference): -receipt.amount_minor,
         },
+        piece=receipt.reference,
+        piece_on=receipt.received_on,
+        item=invoice.number,
+        due_on=invoice.due_on,
     )

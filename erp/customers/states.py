@@ -43,6 +43,7 @@ class Right(TextChoices):
     DECIDE_ORDERS = "decide_orders"
     RUN_BILLING = "run_billing"
     SEE_LEDGER = "see_ledger"
+    KEEP_BOOKS = "keep_books"
     OPERATE = "operate"
 
 
@@ -56,6 +57,7 @@ _RESELLER = {
     Right.ANSWER_TICKETS,
     Right.RUN_BILLING,
     Right.SEE_LEDGER,
+    Right.KEEP_BOOKS,
 }
 # Who bills and records payments grants no credit: that is decided by the owner of the provider.
 _ACCOUNTANT = {
@@ -63,6 +65,7 @@ _ACCOUNTANT = {
     Right.SEE_INVOICES,
     Right.RUN_BILLING,
     Right.SEE_LEDGER,
+    Right.KEEP_BOOKS,
     Right.MANAGE_PRICES,
 }
 _SELLING = frozenset({Right.MANAGE_CUSTOMERS, Right.MANAGE_PRICES, Right.DECIDE_ORDERS})

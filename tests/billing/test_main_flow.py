@@ -76,7 +76,13 @@ def test_issuing_takes_a_number_freezes_and_posts(usage: FakeUsage) -> None:
     )
     entry = Entry.objects.get()
     customer = invoice.organisation.reference
-    assert entry.amounts == {f"411.{customer}": 3240, "706": -2700, "44571.FR.20.00": -540}
+    assert entry.amounts == {
+        f"411.{customer}": 3240,
+        "7061": -1500,
+        "7063": -1000,
+        "7062": -200,
+        "44571.FR.20.00": -540,
+    }
     assert entry.organisation == invoice.issuer
     assert invoice.document is not None
     assert invoice.document.snapshot["number"] == "F-2026-0001"

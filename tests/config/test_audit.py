@@ -13,6 +13,7 @@ from django.db import connections
 
 from billing.invoicing import services as invoicing
 from billing.invoicing.models import Invoice
+from billing.ledger.closing import anchor
 from billing.payments.services import Money, record_payment
 from config.audit import violations
 from erp.contracts import services as contracts
@@ -54,9 +55,11 @@ def _world(usage: FakeUsage, settings: LazySettings, monkeypatch: pytest.MonkeyP
         usage.exists(line, NOVEMBER.start, NOVEMBER.end)
         usage.sample(line, f"{50 + number}", ends_at=at("2026-11-20"))
     billing.a_run()
-    for draft in Invoice.objects.order_by("pk"):
-        issued = invoicing.issue(draft, at=OPENED, by="anna")
+    drafts = Invoice.objects.order_by("pk")
+    paid, issued = [invoicing.issue(draft, at=OPENED, by="anna") for draft in drafts]
+    record_payment(paid, Money("K-0", paid.total_minor, OPENED.date()), at=OPENED, by="anna")
     record_payment(issued, Money("K-1", 1000, OPENED.date()), at=OPENED, by="anna")
+    anchor(billing.a_provider(), at=OPENED, why="a test")
     open_ticket(buyer, subject="Help", body="Help.", at=OPENED, by="bob")
     contracts.suspend(line.contract, at=OPENED, by="bob", why="pause")
     _run(line)
@@ -82,7 +85,7 @@ def test_all_laws_hold_in_an_ordinary_world() -> None:
     assert [int(name.split()[0][1:]) for name in violations()] == sorted(
         int(name.split()[0][1:]) for name in violations()
     )
-    assert {name.split()[0] for name in violations()} == {f"L{number}" for number in range(1, 15)}
+    assert {name.split()[0] for name in violations()} == {f"L{number}" for number in range(1, 18)}
 
 
 FIRST = "id = (SELECT min(id) FROM {0})"
@@ -136,6 +139,16 @@ BREAKS = [
     ("L13", _first("orchestration_instance", f"organisation_id = {OTHER}"), "instance I-"),
     ("L14", "UPDATE erp_journalline SET event = 'draft' WHERE event = 'suspended'",
      "moved from active to draft"),
+    ("L15", "DELETE FROM billing_posting WHERE entry_id = (SELECT max(id) FROM billing_entry);"
+     " DELETE FROM billing_entry WHERE id = (SELECT max(id) FROM billing_entry)",
+     "had 4 entries and end at 3"),
+    ("L15", "UPDATE billing_anchor SET hash = 'x'", "is not what was anchored"),
+    ("L15", "UPDATE erp_journalline SET details = '{\"position\": 9, \"hash\": \"x\"}'"
+     " WHERE event = 'books_anchored'", "entry 9 of O-"),
+    ("L15", "UPDATE billing_entry SET number = 7 WHERE position = 1", "breaks the numbers"),
+    ("L16", "UPDATE billing_account SET part = 'deferred' WHERE part = 'bank'", "is deferred"),
+    ("L17", "UPDATE billing_posting SET minor = minor + 1 WHERE lettering_id IS NOT NULL"
+     " AND minor > 0", "does not settle"),
 ]  # fmt: skip
 
 
