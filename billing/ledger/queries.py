@@ -3,9 +3,9 @@
 from datetime import date, datetime, timedelta
 from typing import Any
 
-from django.db.models import F, Max, Q, QuerySet
+from django.db.models import F, Max, Q, QuerySet, Sum
 
-from billing.ledger.models import Anchor, Deferral, Entry
+from billing.ledger.models import Account, Anchor, Deferral, Entry
 from erp.base.tenancy import AnyUser
 from erp.customers.access import sellers_for
 from erp.customers.models import Organisation

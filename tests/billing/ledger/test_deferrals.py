@@ -1,6 +1,7 @@
 """Deferred revenue: to the cent, month by month, once."""
 
 from datetime import UTC, date, datetime, timedelta
+from typing import Any
 
 import pytest
 import time_machine
@@ -83,15 +84,15 @@ def test_revenue_moves_month_by_month_and_ends_exact() -> None:
 
 def test_the_sweep_releases_what_is_over_and_twice_is_once(monkeypatch: pytest.MonkeyPatch) -> None:
     an_invoice()
-    sent: list[dict[str, object]] = []
+    sent: list[dict[str, Any]] = []
     monkeypatch.setattr(tasks.release_deferral, "delay", lambda **keys: sent.append(keys))
     with time_machine.travel(at("2027-03-01T00:10"), tick=False):
         tasks.sweep_deferrals()
         tasks.sweep_deferrals()
         assert [one["month"] for one in sent] == ["2027-01-01", "2027-02-01"] * 2
         for keys in sent:
-            tasks.release_deferral(entry_pk=keys["entry_pk"], month=str(keys["month"]))
-            tasks.release_deferral(entry_pk=keys["entry_pk"], month=str(keys["month"]))
+            tasks.release_deferral(**keys)
+            tasks.release_deferral(**keys)
         assert Entry.objects.filter(key__startswith="release:").count() == 2
         assert not queries.unreleased(date(2027, 3, 1)).exists()
 

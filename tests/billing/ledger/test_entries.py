@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from billing.ledger import services, setup
-from billing.ledger.chart import Part, UnknownAccount
+from billing.ledger.chart import Chart, Part, UnknownAccount
 from billing.ledger.charts import CHARTS, PCG, SIMPLE, SKR03
 from billing.ledger.models import Account, Books, Entry, Journal, Posting
 from billing.ledger.services import Fact, post, reverse
@@ -137,10 +137,10 @@ def test_a_customer_of_somebody_else_has_no_account_here() -> None:
 
 
 @pytest.mark.parametrize("chart", CHARTS.values(), ids=lambda one: one.key)
-def test_every_chart_has_an_account_for_every_part(chart: object) -> None:
+def test_every_chart_has_an_account_for_every_part(chart: Chart) -> None:
     assert chart in (PCG, SKR03, SIMPLE)
     for part in Part:
-        assert chart.headings[chart.code_for(part)].part == part  # type: ignore[attr-defined]
+        assert chart.headings[chart.code_for(part)].part == part
 
 
 def test_sales_go_to_the_account_of_their_tax_or_kind() -> None:
