@@ -146,6 +146,8 @@ USAGE_SOURCE = "orchestration.metering.source.StoredUsage"
 AVAILABILITY_SOURCE = "orchestration.monitoring.source.RecordedAvailability"
 # Where orders read the schema of parameters: the port is erp.ports.ProductSource.
 PRODUCT_SOURCE = "orchestration.releases.source.PublishedReleases"
+# Where orders read which places there are: the port is erp.ports.PlacementSource.
+PLACEMENT_SOURCE = "orchestration.allocation.source.KnownPlaces"
 # Where an event of a service is announced, so that the next step hurries: config/nudges.py.
 NUDGES = "config.nudges.nudge"
 

@@ -97,6 +97,41 @@ class ProductSource(Protocol):
 
 
 @dataclass(frozen=True, slots=True)
+class Choice:
+    """One wish of the place that a buyer can express.
+
+    Args:
+        kind: `one` of the choices, `many` of them, or `flag`: yes or no.
+        choices: (value, label).
+    """
+
+    name: str
+    title: str
+    help: str
+    kind: str
+    choices: Sequence[tuple[str, str]] = ()
+
+
+class PlacementSource(Protocol):
+    """Answers for where things can run; orders ask it before they promise a place."""
+
+    def check(self, sla: Mapping[str, Any], *, buyer: int | None) -> None:
+        """Refuse wishes that nobody could ever fulfil.
+
+        Args:
+            buyer: whose services may be named; None while nobody buys yet.
+
+        Raises:
+            DomainError: names what is known instead.
+        """
+        ...
+
+    def choices(self, *, buyer: int) -> Sequence[Choice]:
+        """Return what the buyer can choose now, in the order of a form."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
 class Failing:
     """A promise of a service failed over the period, and what it last said."""
 
@@ -152,6 +187,11 @@ def usage_source() -> UsageSource:
 def product_source() -> ProductSource:
     """Return who answers for products."""
     return cast(ProductSource, _implementation(settings.PRODUCT_SOURCE))
+
+
+def placement_source() -> PlacementSource:
+    """Return who answers for places."""
+    return cast(PlacementSource, _implementation(settings.PLACEMENT_SOURCE))
 
 
 def availability_source() -> AvailabilitySource:

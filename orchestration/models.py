@@ -4,7 +4,13 @@ from orchestration.convergence.models import ConvergencePass
 from orchestration.instances.models import Instance
 from orchestration.metering.models import Sample
 from orchestration.monitoring.models import Outage
-from orchestration.nodes.models import ComputeNode, ComputePartition, EnrolmentStep, NodeLease
+from orchestration.nodes.models import (
+    ComputeNode,
+    ComputePartition,
+    EnrolmentStep,
+    NodeLease,
+    NodeRoom,
+)
 from orchestration.releases.models import ReleaseOnNode, SoftwareRelease
 
 __all__ = [
@@ -14,6 +20,7 @@ __all__ = [
     "EnrolmentStep",
     "Instance",
     "NodeLease",
+    "NodeRoom",
     "Outage",
     "ReleaseOnNode",
     "Sample",

@@ -3,7 +3,7 @@
 from functools import partial
 
 from django.contrib.postgres.constraints import ExclusionConstraint
-from django.contrib.postgres.fields import DateTimeRangeField, RangeOperators
+from django.contrib.postgres.fields import ArrayField, DateTimeRangeField, RangeOperators
 from django.db import models
 from django.db.models import F, Func, Q
 
@@ -31,6 +31,8 @@ class Offer(models.Model):
     software_type = models.CharField(max_length=60, default="default")
     icon = models.CharField(max_length=40, default="cube")
     is_open = models.BooleanField(default=True)
+    # Which wishes of the place a buyer may express: names of the schema of placement.
+    wishes = ArrayField(models.CharField(max_length=40), default=list, blank=True)
 
     objects = TenantQuerySet["Offer"].as_manager()
 
@@ -50,6 +52,8 @@ class Plan(models.Model):
     name = models.CharField(max_length=100)
     summary = models.TextField(blank=True)
     limits = models.JSONField(default=dict)
+    # What the plan fixes of the place, whoever buys it.
+    sla = models.JSONField(default=dict)
     position = models.PositiveSmallIntegerField(default=0)
 
     objects = TenantQuerySet["Plan"].as_manager()

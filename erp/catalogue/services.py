@@ -11,6 +11,10 @@ from erp.base.journal import record
 from erp.base.money import check_currency
 from erp.catalogue.models import Offer, Plan, Price, PriceKind, PriceList
 from erp.customers.models import Organisation
+from erp.ports import placement_source
+
+# What a buyer may wish of the place unless the offer says otherwise.
+BUYERS_WISHES = ("region", "countries", "with", "not_with", "unique_by_network")
 
 
 class PriceListOverlaps(DomainError):
@@ -35,7 +39,8 @@ class EndsTooEarly(DomainError):
 @transaction.atomic
 def add_offer(owner: Organisation, *, at: datetime, by: str, **facts: Any) -> Offer:
     """Add an offer to the catalogue."""
-    offer = Offer.objects.create(organisation=owner, **facts)
+    columns = {"wishes": list(BUYERS_WISHES)} | facts
+    offer = Offer.objects.create(organisation=owner, **columns)
     record(offer, "offered", at=at, by=by)
     return offer
 
@@ -45,7 +50,9 @@ def add_plan(offer: Offer, *, code: str, name: str, **facts: Any) -> Plan:
 
     Raises:
         PlanExists: the code is taken.
+        DomainError: what it fixes of the place (`sla`) cannot be understood.
     """
+    placement_source().check(facts.get("sla", {}), buyer=None)
     columns = {"code": code, "name": name, "position": offer.plans.count() + 1} | facts
     try:
         with transaction.atomic():

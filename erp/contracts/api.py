@@ -24,7 +24,7 @@ class LineOut(serializers.ModelSerializer[ContractLine]):
 
     class Meta:
         model = ContractLine
-        fields = ("position", "name", "offer", "plan", "parameters", "quantity")
+        fields = ("position", "name", "offer", "plan", "parameters", "sla", "quantity")
         read_only_fields = fields
 
 

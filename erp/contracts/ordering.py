@@ -19,6 +19,7 @@ from erp.customers.states import Right
 from erp.orders import services as orders
 from erp.orders.access import order_for
 from erp.orders.parameters import BadParameters
+from erp.orders.place_form import place_form
 from erp.orders.preview import preview
 from erp.orders.schema_form import schema_form
 from erp.ports import product_source
@@ -37,12 +38,15 @@ def order(request: UserRequest, buyer: str, plan: int) -> HttpResponse:
     schema = product_source().schema(offer.product, offer.software_type)
     form = OrderForm(request.POST or None, initial={"name": f"Our {offer.name.lower()}"})
     parameters = schema_form(schema)(request.POST or None)
-    if request.method == "POST" and form.is_valid() and parameters.is_valid():
+    place = place_form(item.plan, organisation.pk)(request.POST or None)
+    filled = (form, parameters, place)
+    if request.method == "POST" and all([one.is_valid() for one in filled]):
         wish = orders.Wish(
             key=form.cleaned_data["key"],
             name=form.cleaned_data["name"],
             plan=item.plan,
             parameters=parameters.parameters(),  # type: ignore[attr-defined]
+            sla=place.sla(),  # type: ignore[attr-defined]
         )
         try:
             return _placed(request, services.order(organisation, wish, by=_who(request), at=now()))
@@ -54,12 +58,14 @@ def order(request: UserRequest, buyer: str, plan: int) -> HttpResponse:
     facts = {
         "form": form,
         "parameters": parameters,
+        "place": place,
+        "fixed": item.plan.sla.items(),
         "item": item,
         "buyer": organisation,
         "price": preview(prices, currency=item.currency),
         "crumbs": [("Catalogue", "/catalogue/")],
     }
-    status = 422 if form.errors or parameters.errors else 200
+    status = 422 if any(one.errors for one in filled) else 200
     return render(request, "orders/new.html", facts, status=status)
 
 

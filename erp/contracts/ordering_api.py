@@ -31,7 +31,7 @@ class OrderOut(serializers.ModelSerializer[Order]):
     class Meta:
         model = Order
         fields = (
-            "reference", "name", "organisation", "seller", "offer", "plan", "parameters",
+            "reference", "name", "organisation", "seller", "offer", "plan", "parameters", "sla",
             "monthly_minor", "currency", "state", "state_since", "state_reason", "service",
         )  # fmt: skip
         read_only_fields = fields
@@ -50,6 +50,11 @@ class OrderIn(serializers.Serializer[Any]):
     plan = serializers.SlugField(max_length=40, help_text="The code of the plan.")
     name = serializers.CharField(max_length=100, help_text="How you call the service.")
     parameters = serializers.DictField(required=False, default=dict)
+    sla = serializers.DictField(
+        required=False,
+        default=dict,
+        help_text="Wishes of the place that the offer allows: see /api/v1/placement/schema.",
+    )
 
 
 class Orders(mixins.ListModelMixin, mixins.RetrieveModelMixin, viewsets.GenericViewSet[Order]):
@@ -75,6 +80,7 @@ class Orders(mixins.ListModelMixin, mixins.RetrieveModelMixin, viewsets.GenericV
         # Row-level security shows the plans of the buyer's own sellers and no others.
         plans = Plan.objects.select_related("offer").filter(offer__reference=facts["offer"])
         plan = get_object_or_404(plans, code=facts["plan"])
-        wish = Wish(key=key, name=facts["name"], plan=plan, parameters=facts["parameters"])
+        asked_for = {name: facts[name] for name in ("name", "parameters", "sla")}
+        wish = Wish(key=key, plan=plan, **asked_for)
         placed = services.order(buyer, wish, by=request.user.get_username(), at=now())
         return Response(OrderOut(self.get_queryset().get(pk=placed.pk)).data, status=201)

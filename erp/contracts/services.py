@@ -81,7 +81,7 @@ def _add_line(contract: Contract, order: Order) -> None:
         software_type=offer.software_type,
         parameters=order.parameters,
         limits=order.plan.limits,
-        sla=order.sla,
+        sla=order.plan.sla | order.sla,
     )
     LinePrice.objects.bulk_create(
         LinePrice(organisation_id=contract.organisation_id, line=line, **price)

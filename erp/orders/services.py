@@ -17,12 +17,20 @@ from erp.orders.models import Order
 from erp.orders.parameters import check
 from erp.orders.preview import preview
 from erp.orders.states import State
+from erp.ports import placement_source
 
 
 class KeyReused(DomainError):
     """This order form was sent before with other content: reload the page to order again."""
 
     code = "key_reused"
+
+
+class NotOffered(DomainError):
+    """The offer does not let the buyer choose this of the place."""
+
+    code = "not_offered"
+    status = 422
 
 
 class OfferClosed(DomainError):
@@ -62,6 +70,8 @@ def place(buyer: Organisation, wish: Wish, *, by: str, at: datetime) -> Order:
         OfferClosed: the offer is not sold any more.
         NoPrices: the seller has no price for the plan now.
         BadParameters: the release does not take these parameters.
+        NotOffered: the offer leaves the buyer no such wish of the place.
+        DomainError: a wish of the place that nobody can fulfil.
     """
     Organisation.objects.select_for_update().get(pk=buyer.pk)
     earlier = Order.objects.filter(organisation=buyer, idempotency_key=wish.key).first()
@@ -73,9 +83,26 @@ def place(buyer: Organisation, wish: Wish, *, by: str, at: datetime) -> Order:
     if not offer.is_open:
         raise OfferClosed(f"{offer.name} is not sold any more.")
     check(offer.product, offer.software_type, wish.parameters)
+    _check_place(buyer, wish)
     order = _order(buyer, wish, price_list_of(seller_of(buyer), buyer.currency, at), by=by, at=at)
     record(order, "placed", at=at, by=by, plan=str(wish.plan))
     return order
+
+
+def _check_place(buyer: Organisation, wish: Wish) -> None:
+    """Refuse at once what would wait for a place for ever."""
+    plan, offered = wish.plan, wish.plan.offer.wishes
+    placement_source().check(plan.sla | dict(wish.sla), buyer=buyer.pk)
+    for name, value in wish.sla.items():
+        if name in plan.sla and plan.sla[name] != value:
+            raise NotOffered(f"{plan} fixes the {name} of the place.", fixed=plan.sla)
+        if name not in offered and name not in plan.sla:
+            known = ", ".join(offered) or "nothing"
+            raise NotOffered(
+                f"{plan.offer.name} does not let you choose the {name} of the place; "
+                f"it lets you choose: {known}.",
+                known=list(offered),
+            )
 
 
 def _order(

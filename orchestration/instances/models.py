@@ -48,6 +48,8 @@ class Instance(Stateful):
         ComputeNode, null=True, blank=True, on_delete=models.PROTECT, related_name="instances"
     )
     placement_reasons = models.JSONField(default=list)
+    # When the reasons were last worked out: that costs more than looking for a place.
+    reasoned_at = models.DateTimeField(null=True)
     connection_sealed = models.TextField(blank=True)
     promises = models.JSONField(default=list)
     log_tail = models.TextField(blank=True)

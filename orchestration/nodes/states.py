@@ -16,6 +16,17 @@ class State(TextChoices):
     RETIRED = "retired"
 
 
+class ClosedFor(TextChoices):
+    """Why a node is closed: what closed itself opens itself, what a person closed stays closed."""
+
+    HAND = "hand"
+    MAINTENANCE = "maintenance"
+    CAPACITY = "capacity"
+    PROMISES = "promises"
+
+
+BY_ITSELF = (ClosedFor.CAPACITY, ClosedFor.PROMISES)
+
 ARROWS: Arrows = {
     State.ENROLLING: frozenset({State.READY, State.RETIRED}),
     State.READY: frozenset({State.UNREACHABLE, State.CLOSED, State.DRAINING}),
