@@ -126,8 +126,11 @@ class PlacementSource(Protocol):
         """
         ...
 
-    def choices(self, *, buyer: int) -> Sequence[Choice]:
-        """Return what the buyer can choose now, in the order of a form."""
+    def choices(self, wishes: Collection[str], *, buyer: int) -> Sequence[Choice]:
+        """Return what the buyer can choose now of these wishes, in the order of a form.
+
+        A wish with nothing to choose from is left out.
+        """
         ...
 
 

@@ -19,7 +19,7 @@ from erp.customers.states import Right
 from erp.orders import services as orders
 from erp.orders.access import order_for
 from erp.orders.parameters import BadParameters
-from erp.orders.place_form import place_form
+from erp.orders.place_form import fixed_by, place_form
 from erp.orders.preview import preview
 from erp.orders.schema_form import schema_form
 from erp.ports import product_source
@@ -40,7 +40,8 @@ def order(request: UserRequest, buyer: str, plan: int) -> HttpResponse:
     parameters = schema_form(schema)(request.POST or None)
     place = place_form(item.plan, organisation.pk)(request.POST or None)
     filled = (form, parameters, place)
-    if request.method == "POST" and all([one.is_valid() for one in filled]):
+    are_valid = [one.is_valid() for one in filled]
+    if request.method == "POST" and all(are_valid):
         wish = orders.Wish(
             key=form.cleaned_data["key"],
             name=form.cleaned_data["name"],
@@ -59,7 +60,7 @@ def order(request: UserRequest, buyer: str, plan: int) -> HttpResponse:
         "form": form,
         "parameters": parameters,
         "place": place,
-        "fixed": item.plan.sla.items(),
+        "fixed": fixed_by(item.plan),
         "item": item,
         "buyer": organisation,
         "price": preview(prices, currency=item.currency),

@@ -1,5 +1,6 @@
-"""A form for what a buyer may wish of the place: what the offer lets choose, where there is a choice."""
+"""A form for what a buyer may wish of the place: what the offer allows, where there is a choice."""
 
+from collections.abc import Sequence
 from typing import Any
 
 from django import forms
@@ -11,14 +12,23 @@ PREFIX = "at_"
 
 
 def place_form(plan: Plan, buyer: int) -> type[forms.Form]:
-    """Return a form class with one field per wish that the offer allows and the plan leaves open."""
-    open_wishes = set(plan.offer.wishes) - set(plan.sla)
-    return form_of(
-        [one for one in placement_source().choices(buyer=buyer) if one.name in open_wishes]
-    )
+    """Return a form class with a field per wish that the offer allows and the plan leaves open."""
+    left_open = set(plan.offer.wishes) - set(plan.sla)
+    return form_of(placement_source().choices(left_open, buyer=buyer))
 
 
-def form_of(choices: list[Choice]) -> type[forms.Form]:
+def fixed_by(plan: Plan) -> list[tuple[str, str]]:
+    """Return what the plan says of the place, in words."""
+    return [(name, _words(value)) for name, value in sorted(plan.sla.items())]
+
+
+def _words(value: Any) -> str:
+    if isinstance(value, bool):
+        return "yes" if value else "no"
+    return ", ".join(value) if isinstance(value, list) else str(value)
+
+
+def form_of(choices: Sequence[Choice]) -> type[forms.Form]:
     """Return a form class for these wishes."""
     fields = {PREFIX + one.name: _field(one) for one in choices}
     return type("PlaceForm", (_Place,), fields)

@@ -5,7 +5,7 @@ and never leaves out what does (tests/orchestration/allocation/test_shortlist.py
 """
 
 from collections import defaultdict
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from typing import Any
 
 from django.db.models import DecimalField, Exists, F, OuterRef, Q, QuerySet, TextField, Value
@@ -37,14 +37,14 @@ def candidates(wish: Wish, *, most: int | None = None) -> list[Candidate]:
     return _described(wish, nodes.order_by("-room__free_partitions", "pk")[:most])
 
 
-def shortlist(wish: Wish, *, but: int | None = None) -> list[Candidate]:
+def shortlist(wish: Wish, *, but: Collection[int] = ()) -> list[Candidate]:
     """Return the few emptiest nodes that seem to fit.
 
     Args:
-        but: a node that is left out.
+        but: nodes that are left out.
     """
     is_open = Q(state=State.READY) | Q(state=State.CLOSED, closed_for=ClosedFor.CAPACITY)
-    nodes = ComputeNode.objects.filter(is_open, room__free_partitions__gt=0).exclude(pk=but)
+    nodes = ComputeNode.objects.filter(is_open, room__free_partitions__gt=0).exclude(pk__in=but)
     fitting = _with_company(_with_room(_in_place(nodes, wish.sla), wish), wish)
     return _described(wish, fitting.order_by("-room__free_partitions", "room__node_id")[:FEW])
 

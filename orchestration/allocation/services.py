@@ -1,32 +1,48 @@
-"""Put waiting instances on partitions."""
+"""Put waiting instances on partitions, and say where they would go."""
 
-from datetime import datetime
+from datetime import datetime, timedelta
 
 from django.db import transaction
 
+from erp.base.errors import DomainError
 from erp.base.lifecycle import move
 from erp.base.nudges import announce
 from orchestration.allocation.choose import Candidate, Ranking, Wish, choose
-from orchestration.allocation.queries import candidates
+from orchestration.allocation.queries import candidates, shortlist
 from orchestration.instances.models import Instance
 from orchestration.instances.states import State
 from orchestration.nodes.models import ComputePartition
 
 BY = "allocation"
+# To say why it fits nowhere costs more than to see that it does: not at every sweep.
+REASON_AGAIN = timedelta(minutes=1)
+# The reasons that are kept with a request speak of so many nodes; a dry run speaks of all.
+MOST_REASONED = 500
 
 
 def wish_of(instance: Instance) -> Wish:
     """Return what the instance asks of its place."""
     return Wish(
         organisation=instance.organisation_id,
-        memory_bytes=int(instance.limits.get("memory_bytes", 0)),
+        path=instance.organisation.path,
+        product=instance.release.product,
+        memory_bytes=_bytes(instance.limits.get("memory_bytes")),
+        disk_bytes=_bytes(instance.limits.get("disk_bytes")),
         sla=instance.sla,
     )
 
 
-def dry_run(instance: Instance) -> Ranking:
-    """Return where the instance would go, and why not elsewhere."""
-    return choose(wish_of(instance), candidates())
+def _bytes(limit: object) -> int:
+    return limit if isinstance(limit, int) and limit > 0 else 0
+
+
+def dry_run(wish: Wish) -> Ranking:
+    """Return where an instance with this wish would go, and why not elsewhere.
+
+    Raises:
+        UnknownFilter, BadFilter: the SLA cannot be understood.
+    """
+    return choose(wish, candidates(wish))
 
 
 @transaction.atomic
@@ -35,15 +51,24 @@ def place(instance_pk: int, *, at: datetime) -> bool:
 
     Two allocators at once: the row of the instance makes them take turns, and a partition that
     the other took first is skipped.
-
-    Raises:
-        UnknownFilter: the SLA cannot be understood.
     """
-    waiting = Instance.objects.select_for_update().filter(pk=instance_pk, state=State.WAITING)
-    instance = waiting.first()
+    rows = Instance.objects.select_for_update(of=("self",)).filter(state=State.WAITING)
+    found = rows.select_related("organisation", "release").defer("release__archive")
+    instance = found.filter(pk=instance_pk).first()
     if instance is None:
         return False
-    ranking = choose(wish_of(instance), candidates())
+    wish = wish_of(instance)
+    try:
+        ranking = choose(wish, shortlist(wish))
+        if _take_first(instance, ranking, at=at):
+            return True
+        return _explain(instance, wish, at=at)
+    except DomainError as error:
+        return _keep_waiting(instance, [str(error)], at=at)
+
+
+def _take_first(instance: Instance, ranking: Ranking, *, at: datetime) -> bool:
+    """Put the instance on the best node that has a partition that nobody takes just now."""
     for candidate in ranking.fits:
         partition = _free_partition(candidate)
         if partition:
@@ -52,8 +77,22 @@ def place(instance_pk: int, *, at: datetime) -> bool:
             move(instance, State.PLACED, at=at, by=BY, why=why, also=where)
             announce("instance.placed", node=candidate.pk)
             return True
+    return False
+
+
+def _explain(instance: Instance, wish: Wish, *, at: datetime) -> bool:
+    """Keep the reasons, unless they are fresh; what became free meanwhile is taken."""
+    if instance.reasoned_at and at - instance.reasoned_at < REASON_AGAIN:
+        return False
+    ranking = choose(wish, candidates(wish, most=MOST_REASONED))
+    if _take_first(instance, ranking, at=at):
+        return True
+    return _keep_waiting(instance, ranking.reasons(), at=at)
+
+
+def _keep_waiting(instance: Instance, reasons: list[str], *, at: datetime) -> bool:
     Instance.objects.filter(pk=instance.pk).update(
-        placement_reasons=ranking.reasons(), state_reason="It fits on no node yet."
+        placement_reasons=reasons, reasoned_at=at, state_reason="It fits on no node yet."
     )
     return False
 

@@ -1,9 +1,9 @@
 """The answer to `erp.ports.PlacementSource`: which places there are, from the nodes in service."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from typing import Any
 
-from django.db.models import F, Q, TextField, Value
+from django.db.models import F, Func, Q, TextField, Value
 
 from erp.base import scope
 from erp.base.errors import DomainError
@@ -18,7 +18,7 @@ from orchestration.nodes.models import ComputeNode
 from orchestration.nodes.queries import VISITED
 
 # A form shows no more; who has more names them through the API.
-MOST_SERVICES = 50
+MOST_CHOICES = 50
 
 
 class UnknownPlace(DomainError):
@@ -39,30 +39,20 @@ class KnownPlaces:
             UnknownPlace: there is no such region, country, network, label, node or service.
         """
         check(sla)
-        places = {name: value for name, value in sla.items() if name in _COLUMNS}
-        if places:
-            known = _known(_path(buyer))
-            for name, value in places.items():
-                _check_known(name, value, known[_COLUMNS[name]])
+        for name in sorted(set(sla) & set(_COLUMNS)):
+            _check_known(name, sla[name], _known(_COLUMNS[name], buyer))
         named = {*sla.get("with", ()), *sla.get("not_with", ())}
         if named:
             _check_services(named, buyer)
 
-    def choices(self, *, buyer: int) -> Sequence[Choice]:
-        """Return what the buyer can choose now, in the order of a form."""
-        known = _known(_path(buyer))
-        services = _services(buyer)
-        found = {
-            name: [(value, value) for value in known[column]] for name, column in _COLUMNS.items()
-        } | {"with": services, "not_with": services}
-        return [
-            choice
-            for name, rule in SCHEMA["properties"].items()
-            if (choice := _choice(name, rule, found.get(name, [])))
-        ]
+    def choices(self, wishes: Collection[str], *, buyer: int) -> Sequence[Choice]:
+        """Return what the buyer can choose now of these wishes, in the order of a form."""
+        rules = {name: rule for name, rule in SCHEMA["properties"].items() if name in wishes}
+        found = (_choice(name, rule, _values(name, buyer)) for name, rule in rules.items())
+        return [choice for choice in found if choice]
 
 
-# What is known of each wish: a column of the nodes.
+# Which column of the nodes says what there is.
 _COLUMNS = {
     "region": "region",
     "regions": "region",
@@ -71,6 +61,12 @@ _COLUMNS = {
     "labels": "labels",
     "node": "name",
 }
+
+
+def _values(name: str, buyer: int) -> list[tuple[str, str]]:
+    if name in _COLUMNS:
+        return [(value, value) for value in _known(_COLUMNS[name], buyer)[:MOST_CHOICES]]
+    return _services(buyer) if name in {"with", "not_with"} else []
 
 
 def _choice(name: str, rule: Mapping[str, Any], values: list[tuple[str, str]]) -> Choice | None:
@@ -83,32 +79,26 @@ def _choice(name: str, rule: Mapping[str, Any], values: list[tuple[str, str]]) -
     return Choice(name, rule["title"], rule["description"], kind, values)
 
 
-def _path(buyer: int | None) -> str:
-    return Organisation.objects.values_list("path", flat=True).get(pk=buyer) if buyer else ""
+def _known(column: str, buyer: int | None) -> list[str]:
+    """Return the values of a column of the nodes in service, sorted.
 
-
-def _known(path: str) -> dict[str, list[str]]:
-    """Return the values of every column, sorted; nodes are the provider's, their places no secret.
-
-    Places that exist only for somebody else are not told.
+    Nodes are the provider's, where they stand is no secret; but what exists only for somebody
+    else is not told.
     """
     with scope.everything("a buyer may know which places there are"):
-        nodes = ComputeNode.objects.filter(state__in=VISITED).alias(
-            asker=Value(path, output_field=TextField())
-        )
-        nodes = nodes.filter(Q(dedicated_to=None) | Q(asker__startswith=F("dedicated_to__path")))
-        rows = nodes.order_by().values_list("region", "country", "network", "name", "reference")
-        places = list(rows)
-        labels = {label for found in nodes.values_list("labels", flat=True) for label in found}
-    columns = zip(*places, strict=True) if places else ((),) * 5
-    region, country, network, name, reference = (sorted(set(one) - {""}) for one in columns)
-    found = {"region": region, "country": country, "network": network}
-    return found | {"name": name, "reference": reference, "labels": sorted(labels)}
+        path = Organisation.objects.get(pk=buyer).path if buyer else ""
+        asker = Value(path, output_field=TextField())
+        is_theirs = Q(asker__startswith=F("dedicated_to__path"))
+        nodes = ComputeNode.objects.filter(state__in=VISITED).alias(asker=asker)
+        nodes = nodes.filter(is_theirs | Q(dedicated_to=None) if buyer else Q()).order_by()
+        value: Any = Func(F(column), function="unnest") if column == "labels" else F(column)
+        found = nodes.values_list(value, flat=True).distinct()
+        return sorted(str(one) for one in found if one)
 
 
 def _check_known(name: str, value: Any, known: Sequence[str]) -> None:
     asked = [value] if isinstance(value, str) else list(value)
-    missing = [one for one in asked if one not in known]
+    missing = [one for one in asked if one not in known and not _is_reference(name, one)]
     # Of several allowed places, one must exist; of several capabilities, all.
     is_enough = name in {"regions", "countries"} and len(missing) < len(asked)
     if missing and not is_enough:
@@ -120,9 +110,17 @@ def _check_known(name: str, value: Any, known: Sequence[str]) -> None:
         )
 
 
+def _is_reference(name: str, value: str) -> bool:
+    """A node is named by its reference too."""
+    if name != "node":
+        return False
+    with scope.everything("a buyer may name a node"):
+        return ComputeNode.objects.filter(reference=value, state__in=VISITED).exists()
+
+
 def _services(buyer: int) -> list[tuple[str, str]]:
     running = Contract.objects.filter(organisation=buyer).exclude(state=Contracted.ENDED)
-    rows = running.order_by("-pk").values_list("reference", "name")[:MOST_SERVICES]
+    rows = running.order_by("-pk").values_list("reference", "name")[:MOST_CHOICES]
     return [(reference, f"{name} ({reference})") for reference, name in rows]
 
 
