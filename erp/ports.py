@@ -126,6 +126,10 @@ class PlacementSource(Protocol):
         """
         ...
 
+    def wishes(self) -> Sequence[tuple[str, str]]:
+        """Return every wish that there is: its name in the schema, and its title."""
+        ...
+
     def choices(self, wishes: Collection[str], *, buyer: int) -> Sequence[Choice]:
         """Return what the buyer can choose now of these wishes, in the order of a form.
 

@@ -45,9 +45,23 @@ class OfferForm(forms.Form):
         max_length=500, help_text="What it does for the customer, in one sentence."
     )
     product = forms.ChoiceField(help_text="What is run for it.")
+    wishes = forms.MultipleChoiceField(
+        label="The buyer may choose",
+        required=False,
+        widget=forms.CheckboxSelectMultiple(),
+        help_text="Of the place where it runs. What has one answer only is not asked.",
+    )
 
-    def __init__(self, data: Any = None, *, products: Sequence[ProductFacts]) -> None:
-        super().__init__(data)
+    def __init__(
+        self,
+        data: Any = None,
+        *,
+        products: Sequence[ProductFacts],
+        wishes: Sequence[tuple[str, str]],
+        chosen: Sequence[str],
+    ) -> None:
+        super().__init__(data, initial={"wishes": list(chosen)})
+        self.fields["wishes"].choices = list(wishes)  # type: ignore[attr-defined]
         self.fields["product"].choices = [  # type: ignore[attr-defined]
             (f"{one.name}:{kind}", f"{one.name} {one.version} ({kind})")
             for one in products
@@ -67,6 +81,19 @@ class PlanForm(forms.Form):
     code = forms.SlugField(max_length=40, help_text="Short and stable, for example small.")
     name = forms.CharField(max_length=100)
     summary = forms.CharField(max_length=500, required=False)
+    sla = forms.JSONField(
+        label="Place",
+        required=False,
+        help_text='What the plan fixes of it, as JSON, for example {"labels": ["ssd"]}.',
+        widget=forms.Textarea(attrs={"rows": 2, "spellcheck": "false"}),
+    )
+
+    def clean_sla(self) -> dict[str, Any]:
+        """Accept one JSON object, or nothing."""
+        value = self.cleaned_data["sla"] or {}
+        if not isinstance(value, dict):
+            raise forms.ValidationError("Give one JSON object: { … }.")
+        return value
 
 
 class PriceForm(forms.Form):

@@ -52,7 +52,8 @@ def add_plan(offer: Offer, *, code: str, name: str, **facts: Any) -> Plan:
         PlanExists: the code is taken.
         DomainError: what it fixes of the place (`sla`) cannot be understood.
     """
-    placement_source().check(facts.get("sla", {}), buyer=None)
+    if facts.get("sla"):
+        placement_source().check(facts["sla"], buyer=None)
     columns = {"code": code, "name": name, "position": offer.plans.count() + 1} | facts
     try:
         with transaction.atomic():

@@ -17,7 +17,7 @@ from erp.catalogue.models import Offer, PriceList
 from erp.customers.access import memberships_of
 from erp.customers.models import Organisation
 from erp.customers.states import Kind, Right
-from erp.ports import product_source
+from erp.ports import placement_source, product_source
 
 MOST = 200
 INSTANT = timedelta(microseconds=1)
@@ -135,7 +135,12 @@ def new_offer(request: UserRequest) -> HttpResponse:
     provider = _provider(request)
     if provider is None:
         raise PermissionDenied
-    form = OfferForm(request.POST or None, products=product_source().products())
+    form = OfferForm(
+        request.POST or None,
+        products=product_source().products(),
+        wishes=placement_source().wishes(),
+        chosen=services.BUYERS_WISHES,
+    )
     if request.method == "POST" and form.is_valid():
         by = request.user.get_username()
         made = services.add_offer(provider, at=now(), by=by, **form.cleaned_data)
@@ -158,7 +163,8 @@ def offer(request: UserRequest, reference: str) -> HttpResponse:
         try:
             made = services.add_plan(found, **form.cleaned_data)
         except DomainError as refusal:
-            form.add_error("code", str(refusal))
+            is_taken = isinstance(refusal, services.PlanExists)
+            form.add_error("code" if is_taken else "sla", str(refusal))
         else:
             messages.success(request, f"{made.name} is there: it is sold once a list prices it.")
             return redirect("catalogue:offer", reference)

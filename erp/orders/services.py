@@ -92,7 +92,9 @@ def place(buyer: Organisation, wish: Wish, *, by: str, at: datetime) -> Order:
 def _check_place(buyer: Organisation, wish: Wish) -> None:
     """Refuse at once what would wait for a place for ever."""
     plan, offered = wish.plan, wish.plan.offer.wishes
-    placement_source().check(plan.sla | dict(wish.sla), buyer=buyer.pk)
+    asked = plan.sla | dict(wish.sla)
+    if asked:
+        placement_source().check(asked, buyer=buyer.pk)
     for name, value in wish.sla.items():
         if name in plan.sla and plan.sla[name] != value:
             raise NotOffered(f"{plan} fixes the {name} of the place.", fixed=plan.sla)

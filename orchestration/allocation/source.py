@@ -45,6 +45,10 @@ class KnownPlaces:
         if named:
             _check_services(named, buyer)
 
+    def wishes(self) -> Sequence[tuple[str, str]]:
+        """Return every wish that there is: its name in the schema, and its title."""
+        return [(name, rule["title"]) for name, rule in SCHEMA["properties"].items()]
+
     def choices(self, wishes: Collection[str], *, buyer: int) -> Sequence[Choice]:
         """Return what the buyer can choose now of these wishes, in the order of a form."""
         rules = {name: rule for name, rule in SCHEMA["properties"].items() if name in wishes}

@@ -4,11 +4,15 @@ import pytest
 from django.conf import LazySettings
 
 from tests.billing.builders import FakeUsage
-from tests.erp.builders import FakeProducts
+from tests.erp.builders import FakePlaces, FakeProducts
 
 
 @pytest.fixture(autouse=True)
 def _ports(monkeypatch: pytest.MonkeyPatch, settings: LazySettings) -> None:
-    fakes = {settings.PRODUCT_SOURCE: FakeProducts(), settings.USAGE_SOURCE: FakeUsage()}
+    fakes = {
+        settings.PRODUCT_SOURCE: FakeProducts(),
+        settings.USAGE_SOURCE: FakeUsage(),
+        settings.PLACEMENT_SOURCE: FakePlaces(),
+    }
     monkeypatch.setattr("erp.ports._implementation", lambda path: fakes[path])
     settings.NUDGES = "tests.billing.conftest.silence"

@@ -11,6 +11,7 @@ from config.middleware import POLICY
 from erp.base import scope
 from erp.customers.states import Role
 from tests.erp.builders import (
+    FakePlaces,
     FakeProducts,
     Tree,
     a_client,
@@ -24,7 +25,8 @@ from tests.erp.builders import (
 
 @pytest.fixture
 def tree(db: None, monkeypatch: pytest.MonkeyPatch, settings: LazySettings) -> Tree:
-    monkeypatch.setattr("erp.ports._implementation", lambda path: FakeProducts())
+    sources = {settings.PRODUCT_SOURCE: FakeProducts(), settings.PLACEMENT_SOURCE: FakePlaces()}
+    monkeypatch.setattr("erp.ports._implementation", sources.__getitem__)
     settings.NUDGES = "tests.billing.conftest.silence"
     return a_tree()
 

@@ -10,6 +10,7 @@ from django.test import Client
 from erp.customers.states import Role
 from erp.orders.schema_form import RAW, schema_form
 from tests.erp.builders import (
+    FakePlaces,
     FakeProducts,
     Tree,
     a_client,
@@ -28,7 +29,8 @@ ODD = ["²", "٣", "9" * 30, "9" * 5000, "-1", "1e9", "1-²", "' or 1=1 --"]
 
 @pytest.fixture
 def tree(db: None, monkeypatch: pytest.MonkeyPatch, settings: LazySettings) -> Tree:
-    monkeypatch.setattr("erp.ports._implementation", lambda path: FakeProducts())
+    sources = {settings.PRODUCT_SOURCE: FakeProducts(), settings.PLACEMENT_SOURCE: FakePlaces()}
+    monkeypatch.setattr("erp.ports._implementation", sources.__getitem__)
     settings.NUDGES = "tests.billing.conftest.silence"
     return a_tree()
 

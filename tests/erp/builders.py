@@ -1,6 +1,6 @@
 """Rows that tests of erp start from: a small tree, people in it, something to sell."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from decimal import Decimal
@@ -10,6 +10,7 @@ from typing import Any
 from django.contrib.auth.models import User
 from django.test import Client
 
+from erp.base.errors import DomainError
 from erp.catalogue.models import Offer, Plan, PriceKind, PriceList
 from erp.catalogue.services import add_offer, add_plan, add_price_list, set_price
 from erp.contracts import services as contracts
@@ -18,7 +19,7 @@ from erp.customers.models import Organisation
 from erp.customers.services import add_customer, add_member, add_reseller, found_provider
 from erp.customers.states import Role
 from erp.orders.services import Wish
-from erp.ports import ProductFacts
+from erp.ports import Choice, ProductFacts
 
 NOON = datetime(2026, 11, 1, 12, tzinfo=UTC)
 YEAR_2026 = datetime(2026, 1, 1, tzinfo=UTC)
@@ -39,6 +40,31 @@ class FakeProducts:
     def schema(self, product: str, software_type: str) -> Mapping[str, Any]:
         assert (product, software_type) == ("site", "default")
         return SCHEMA
+
+
+class FakePlaces:
+    """Knows two regions, and labels that a plan may ask for."""
+
+    def wishes(self) -> Sequence[tuple[str, str]]:
+        return [("region", "Region"), ("labels", "Capabilities")]
+
+    def check(self, sla: Mapping[str, Any], *, buyer: int | None) -> None:
+        for name, value in sla.items():
+            if name not in {"region", "labels"}:
+                raise NoSuchPlace(f"Unknown SLA filter {name!r}; there are: labels, region.")
+            if name == "region" and value not in {"paris", "lille"}:
+                raise NoSuchPlace(f"There is no {value}; there are: lille, paris.")
+
+    def choices(self, wishes: Collection[str], *, buyer: int) -> Sequence[Choice]:
+        regions = [("lille", "lille"), ("paris", "paris")]
+        return [Choice("region", "Region", "", "one", regions)] if "region" in wishes else []
+
+
+class NoSuchPlace(DomainError):
+    """There is no such place."""
+
+    code = "unknown_place"
+    status = 422
 
 
 @dataclass(frozen=True)

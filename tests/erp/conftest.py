@@ -3,12 +3,13 @@
 import pytest
 from django.conf import LazySettings
 
-from tests.erp.builders import FakeProducts, Tree, a_tree
+from tests.erp.builders import FakePlaces, FakeProducts, Tree, a_tree
 
 
 @pytest.fixture(autouse=True)
 def _products(monkeypatch: pytest.MonkeyPatch, settings: LazySettings) -> None:
-    monkeypatch.setattr("erp.ports._implementation", lambda path: FakeProducts())
+    sources = {settings.PRODUCT_SOURCE: FakeProducts(), settings.PLACEMENT_SOURCE: FakePlaces()}
+    monkeypatch.setattr("erp.ports._implementation", sources.__getitem__)
     settings.NUDGES = "tests.billing.conftest.silence"
 
 
