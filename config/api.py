@@ -8,6 +8,7 @@ from rest_framework.routers import DefaultRouter
 from erp.contracts.api import Services
 from erp.contracts.ordering_api import Orders
 from erp.tickets.api import Tickets
+from orchestration.allocation.api import Placement
 
 app_name = "api"
 
@@ -16,6 +17,7 @@ router.include_format_suffixes = False
 router.register("services", Services, basename="services")
 router.register("orders", Orders, basename="orders")
 router.register("tickets", Tickets, basename="tickets")
+router.register("placement", Placement, basename="placement")
 
 urlpatterns = [
     path("schema", SpectacularAPIView.as_view(permission_classes=[IsAuthenticated]), name="schema"),

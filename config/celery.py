@@ -24,6 +24,7 @@ TIMETABLE = {
         _every(30, "erp.contracts.tasks.sweep_expired"),
         _every(10, "orchestration.instances.tasks.sweep_contracts"),
         _every(10, "orchestration.allocation.tasks.sweep_waiting"),
+        _every(15, "orchestration.nodes.tasks.sweep_standing"),
         _every(5, "orchestration.convergence.tasks.sweep_desired"),
         _every(5, "orchestration.convergence.tasks.sweep_nodes"),
         _every(15, "orchestration.convergence.tasks.sweep_enrolments"),

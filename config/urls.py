@@ -20,6 +20,7 @@ urlpatterns = [
     path("nodes/", include("orchestration.nodes.urls")),
     path("releases/", include("orchestration.releases.urls")),
     path("instances/", include("orchestration.instances.urls")),
+    path("placement/", include("orchestration.allocation.urls")),
     path("metering/", include("orchestration.metering.urls")),
     path("monitoring/", include("orchestration.monitoring.urls")),
     path("ledger/", include("billing.ledger.urls")),

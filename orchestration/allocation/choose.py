@@ -66,22 +66,22 @@ class Ranking:
     """Nodes that fit, best first, and why each of the others does not."""
 
     fits: tuple[Candidate, ...]
-    refused: tuple[tuple[str, str], ...]
+    refused: tuple[tuple[Candidate, str], ...]
 
     NOTHING: ClassVar[str] = "There is no compute node yet: an operator must enrol one."
     MOST_SENTENCES: ClassVar[int] = 20
 
     def reasons(self) -> list[str]:
         """Return one sentence per refused node; of many nodes, one per reason with their number."""
-        sentences = [f"{name}: {reason}" for name, reason in self.refused]
+        sentences = [f"{node.name}: {reason}" for node, reason in self.refused]
         if len(sentences) > self.MOST_SENTENCES:
             sentences = self._grouped()
         return sentences or ([] if self.fits else [self.NOTHING])
 
     def _grouped(self) -> list[str]:
         names: dict[str, list[str]] = defaultdict(list)
-        for name, reason in self.refused:
-            names[reason].append(name)
+        for node, reason in self.refused:
+            names[reason].append(node.name)
         often = sorted(names.items(), key=lambda pair: (-len(pair[1]), pair[0]))
         sentences = [
             f"{found[0]}: {reason}"
@@ -103,7 +103,7 @@ def choose(wish: Wish, candidates: Sequence[Candidate]) -> Ranking:
     verdicts = [(candidate, "; ".join(_refusals(wish, candidate))) for candidate in candidates]
     fits = [candidate for candidate, reason in verdicts if not reason]
     fits.sort(key=lambda candidate: (-candidate.free_partitions, candidate.pk))
-    refused = [(candidate.name, reason) for candidate, reason in verdicts if reason]
+    refused = [(candidate, reason) for candidate, reason in verdicts if reason]
     return Ranking(fits=tuple(fits), refused=tuple(refused))
 
 

@@ -12,6 +12,8 @@ from orchestration.nodes.models import ComputeNode
 # A node asks for the document and for each release once; more than this is a broken agent.
 MOST_WISHES = 60
 MOST_ROUNDS = 4
+# The year 5138: what is later is no clock.
+LATEST = 1e11
 
 
 class TakesOver(Exception):
@@ -28,6 +30,8 @@ def poll(
 ) -> Mapping[str, Any] | None:
     """Ask the node once, giving it all it wants; return its report, or None for "the same".
 
+    How far its clock is from ours is kept on `node`, for who stores that it was seen.
+
     Args:
         agent: the version of the agent that the node may change to, or confirms; "" for none.
 
@@ -38,8 +42,10 @@ def poll(
     question = asked(node, fence=fence, agent=agent)
     for _ in range(MOST_ROUNDS):
         # The node follows this clock, so it is read when the line goes out.
-        answer = session.ask(question | {"now": time.time()})
+        began = time.time()
+        answer = session.ask(question | {"now": began})
         if answer["op"] != "want":
+            node.clock_offset_ms = offset_ms(answer, began=began, ended=time.time())
             return _report(answer)
         if agent and answer.get("want") == ["agent"]:
             session.ask({"fence": fence} | upgrades.gift())
@@ -59,6 +65,18 @@ def asked(node: ComputeNode, *, fence: int, agent: str) -> dict[str, Any]:
         "acked": {"epoch": node.spool_epoch, "seq": node.spool_position},
         "agent": agent,
     }
+
+
+def offset_ms(answer: Mapping[str, Any], *, began: float, ended: float) -> int | None:
+    """Return by how much the node's clock is ahead of ours, at least; None where it says no time.
+
+    It spoke somewhere between the two times: no more is said than that proves.
+    """
+    at = answer.get("at")
+    if isinstance(at, bool) or not isinstance(at, int | float) or not 0 <= at < LATEST:
+        return None
+    least, most = at - ended, at - began
+    return int(1000 * (least if least > 0 else min(most, 0.0)))
 
 
 def _wishes(answer: Mapping[str, Any]) -> Iterator[str]:

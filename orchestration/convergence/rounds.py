@@ -14,7 +14,7 @@ from django.db import connection, transaction
 
 from erp.base.errors import DomainError
 from orchestration.convergence import connections, documents, intake, lease
-from orchestration.convergence.conversation import asked
+from orchestration.convergence.conversation import asked, offset_ms
 from orchestration.convergence.observed import parse
 from orchestration.convergence.services import IDLE, Clock, worker_name
 from orchestration.convergence.ssh import BadAnswer, Session
@@ -52,13 +52,16 @@ RETURNING {", ".join(f"node.{name}" for name in _NEEDED)}, lease.fence AS fence
 """  # noqa: S608  (constants of our own)
 
 _FINISH = """
-WITH mine AS (SELECT * FROM unnest(%(nodes)s::bigint[], %(fences)s::bigint[]) AS one(node, fence)),
+WITH mine AS (
+    SELECT * FROM unnest(%(nodes)s::bigint[], %(fences)s::bigint[], %(offsets)s::bigint[])
+    AS one(node, fence, clock_offset)),
 given_back AS (
     UPDATE orchestration_nodelease lease SET until = NULL FROM mine
     WHERE lease.node_id = mine.node AND lease.fence = mine.fence AND lease.until IS NOT NULL
-    RETURNING lease.node_id)
+    RETURNING lease.node_id, mine.clock_offset)
 UPDATE orchestration_computenode node
-SET last_seen_at = %(at)s, last_error = '', next_attempt_at = %(next)s
+SET last_seen_at = %(at)s, last_error = '', next_attempt_at = %(next)s,
+    clock_offset_ms = given_back.clock_offset
 FROM given_back WHERE node.id = given_back.node_id
 """
 
@@ -70,6 +73,7 @@ class _Asked:
     node: ComputeNode
     fence: int
     session: Session
+    began: float
 
 
 @transaction.atomic
@@ -116,8 +120,9 @@ def _said(node: ComputeNode) -> _Asked | None:
     is_there = node.agent_version == shipped
     try:
         if session and (is_there or not upgrading(shipped).filter(pk=node.pk).exists()):
+            began = time.time()
             session.say(asked(node, fence=fence, agent=shipped if is_there else ""))
-            return _Asked(node, fence, session)
+            return _Asked(node, fence, session, began)
     except DomainError:
         connections.drop(node)
     lease.release(node.pk, fence)
@@ -128,7 +133,9 @@ def _is_quiet(one: _Asked, *, until: float, clock: Clock) -> bool:
     """Hear a node; store samples where there is nothing else, and give back who says more."""
     try:
         seconds = max(until - time.monotonic(), 0.01)
-        is_quiet = _is_the_same(one, one.session.hear(seconds=seconds), clock)
+        answer = one.session.hear(seconds=seconds)
+        one.node.clock_offset_ms = offset_ms(answer, began=one.began, ended=time.time())
+        is_quiet = _is_the_same(one, answer, clock)
     except DomainError:
         # Its own pass finds the same, and keeps it where it is seen.
         connections.drop(one.node)
@@ -161,6 +168,7 @@ def _finish(quiet: Sequence[_Asked], clock: Clock) -> None:
         facts: dict[str, Any] = {
             "nodes": [one.node.pk for one in quiet],
             "fences": [one.fence for one in quiet],
+            "offsets": [one.node.clock_offset_ms for one in quiet],
             "at": at,
             "next": at + IDLE,
         }

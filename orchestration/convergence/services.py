@@ -33,6 +33,8 @@ SOON = timedelta(seconds=1)
 FIRST_BACKOFF, LONGEST_BACKOFF = 2.0, 300.0
 # One failed visit may be a hiccup; the second makes the node unreachable.
 PATIENCE = 2
+# Closed or draining: such a node keeps its state when it vanishes.
+SET_ASIDE = (State.CLOSED, State.DRAINING)
 
 Clock = Callable[[], datetime]
 
@@ -147,10 +149,12 @@ def _seen(node: ComputeNode, *, at: datetime, is_settled: bool) -> None:
         last_seen_at=at,
         last_error="",
         failures=0,
+        clock_offset_ms=node.clock_offset_ms,
         next_attempt_at=at + (IDLE if is_there else SOON),
     )
     if node.state == State.UNREACHABLE:
         move(node, State.READY, at=at, by=BY, why="it answers again")
+    if node.failures:
         resolve_cause(_cause(node), body=f"{node.name} answers again.", at=at, by=BY)
 
 
@@ -175,8 +179,13 @@ def _failed(node: ComputeNode, error: DomainError, *, fence: int, at: datetime, 
         ended_at=at,
     )
     is_over = failures >= PATIENCE or isinstance(error, HostKeyChanged)
-    if is_over and node.state == State.READY:
+    is_news = is_over and node.state == State.READY
+    if is_news:
         move(node, State.UNREACHABLE, at=at, by=BY, why=str(error))
+    elif node.state in SET_ASIDE:
+        # It stays closed for its reason; that it vanished is told at the same moment.
+        is_news = failures == (1 if isinstance(error, HostKeyChanged) else PATIENCE)
+    if is_news:
         report_cause(
             _cause(node),
             organisation=node.organisation,

@@ -32,4 +32,6 @@ ARROWS: Arrows = {
     State.WAITING: frozenset({State.PLACED, State.WIPED}),
     State.WIPED: frozenset(),
     **{str(state): _FOUND - {state} for state in _FOUND - {State.WIPED}},
+    # Of a place that its node was never told of, another can be looked for.
+    State.PLACED: _FOUND - {State.PLACED} | {State.WAITING},
 }

@@ -28,16 +28,53 @@ def memory_bytes():
     return os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
 
 
+def memory_available_bytes():
+    """Return the memory that could be had without swapping, or None where nobody tells."""
+    try:
+        with open("/proc/meminfo") as lines:
+            for line in lines:
+                if line.startswith("MemAvailable:"):
+                    return int(line.split()[1]) * 1024
+    except (OSError, ValueError, IndexError):
+        pass
+    return None
+
+
+def moving(home):
+    """Return what changes by itself: free disk, available memory, load of five minutes."""
+    found = {"disk_free_bytes": shutil.disk_usage(str(home.path)).free}
+    available = memory_available_bytes()
+    if available is not None:
+        found["memory_available_bytes"] = available
+    if hasattr(os, "getloadavg"):
+        found["load_per_cent"] = int(os.getloadavg()[1] * 100)
+    return found
+
+
+# A fact of its kind is told anew when it moved by this share of the whole, or by this much:
+# every change makes a new report.
+_SHARE = {"disk_free_bytes": "disk_bytes", "memory_available_bytes": "memory_bytes"}
+_PARTS = 50
+
+
+def renewed(before, found):
+    """Return the facts with what moved far enough; the same facts when nothing did."""
+    after = dict(before)
+    for name, value in found.items():
+        step = before[_SHARE[name]] // _PARTS if name in _SHARE else 100 * before["cpus"]
+        if name not in before or abs(value - before[name]) >= step:
+            after[name] = value
+    return after
+
+
 def facts(home, cgroup_kind):
     """Return the facts that the report carries."""
     disk = shutil.disk_usage(str(home.path))
-    return {
+    found = {
         "hostname": socket.gethostname(),
         "cpus": os.cpu_count() or 1,
         "memory_bytes": memory_bytes(),
         "disk_bytes": disk.total,
-        # In steps of 64 MiB: every byte written would make a new report.
-        "disk_free_bytes": disk.free // 2**26 * 2**26,
         "os": system_name(),
         "kernel": platform.release(),
         "python": platform.python_version(),
@@ -45,3 +82,5 @@ def facts(home, cgroup_kind):
         "cgroup": cgroup_kind,
         "boot_id": boot_id(),
     }
+    found.update(moving(home))
+    return found

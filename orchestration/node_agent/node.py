@@ -9,7 +9,7 @@ from concurrent.futures import ThreadPoolExecutor
 from . import limits, upgrade
 from .cgroups import Cgroups
 from .clock import clock
-from .facts import boot_id, facts
+from .facts import boot_id, facts, moving, renewed
 from .home import read_json, write_json
 from .metering import Meters
 from .partitions import Partition, now_text, user_ids
@@ -22,6 +22,7 @@ IN_PARALLEL = 4
 MOST_SAMPLES = 2000
 MOST_EVENTS = 200
 METERING_SECONDS = 60
+FACTS_SECONDS = 30
 # The more samples nobody fetches, the longer each: (more than, seconds). A week without the Master
 # fits into the spool, and nothing that was used is lost.
 STRETCHED = ((100000, 1800), (20000, 300), (5000, 60))
@@ -56,6 +57,7 @@ class Node:
         self.facts = dict(
             facts(home, self.cgroups.kind), **limits.means(self.cgroups, home.is_privileged())
         )
+        self.facts_at = clock.monotonic()
         self.told = ""
         self.is_on_trial = upgrade.pending(home) is not None
         self.refused = upgrade.refused(home)
@@ -220,6 +222,12 @@ class Node:
         if lost:
             said = f"{lost} samples were given up: the spool is full and nobody fetches it"
             self.event("", "samples_lost", said)
+
+    def look_around(self):
+        """Take the facts that move again, at a bounded rate."""
+        if clock.monotonic() - self.facts_at >= FACTS_SECONDS:
+            self.facts_at = clock.monotonic()
+            self.facts = renewed(self.facts, moving(self.home))
 
     # The report.
 

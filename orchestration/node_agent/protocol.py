@@ -1,6 +1,7 @@
 """One line each way: what the Master asks, what the node answers."""
 
 import json
+import time
 
 from . import upgrade
 from .releases import BadArchive
@@ -76,8 +77,11 @@ def _poll(node, message):
         node.was_heard(message.get("seen"), (told, report["state_hash"]))
     node.told = report["state_hash"]
     if report["state_hash"] == message.get("seen") and not report["samples"]:
-        return {"op": "same", "revision": report["revision"], "position": report["position"]}
-    return {"op": "report", "report": report}
+        reply = {"op": "same", "revision": report["revision"], "position": report["position"]}
+    else:
+        reply = {"op": "report", "report": report}
+    # What the machine's own clock says, not the agent's: the Master measures how wrong it is.
+    return dict(reply, at=time.time())
 
 
 def _desired(node, message):

@@ -77,6 +77,7 @@ class Resident:
         try:
             there = self.node.converge()
             self.node.measure()
+            self.node.look_around()
             return there
         except Exception:
             log.exception("a pass failed")

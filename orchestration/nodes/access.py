@@ -15,7 +15,7 @@ def node_for(user: AnyUser, reference: str, *, right: Right) -> ComputeNode:
         Http404: the user may not even know that it exists.
         PermissionDenied: the user may see it but not do this.
     """
-    visible = ComputeNode.objects.visible_to(user).select_related("organisation")
+    visible = ComputeNode.objects.visible_to(user).select_related("organisation", "dedicated_to")
     node = get_object_or_404(visible, reference=reference)
     require(user, node.organisation, right)
     return node

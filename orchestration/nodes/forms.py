@@ -1,11 +1,16 @@
 """What an operator types to add a machine."""
 
 import base64
+import re
+from collections.abc import Sequence
+from dataclasses import asdict, replace
 from typing import Any
 
 from django import forms
 
-from orchestration.nodes.services import Machine
+from erp.customers.models import Organisation
+from orchestration.nodes.models import ComputeNode
+from orchestration.nodes.services import Machine, Place
 
 
 class MachineForm(forms.Form):
@@ -68,6 +73,56 @@ def _is_key(parts: list[str]) -> bool:
         return False
     kind = parts[0].encode()
     return content.startswith(len(kind).to_bytes(4, "big") + kind)
+
+
+class PlaceForm(forms.Form):
+    """Where a node is, what it can, and whom it is kept for."""
+
+    name = forms.SlugField(max_length=60)
+    region = forms.SlugField(max_length=40)
+    country = forms.RegexField(
+        r"^[A-Za-z]{2}$", required=False, help_text="ISO 3166, two letters, for example FR."
+    )
+    network = forms.SlugField(
+        max_length=40, required=False, help_text="Nodes that fail together by their network."
+    )
+    labels = forms.CharField(
+        max_length=400, required=False, help_text="What it can, with commas: ssd, gpu."
+    )
+    dedicated_to = forms.ChoiceField(
+        required=False, help_text="It takes new instances of this organisation and those below."
+    )
+
+    def __init__(self, data: Any, node: ComputeNode, owners: Sequence[Organisation]) -> None:
+        place = Place.of(node)
+        kept_for = place.dedicated_to.reference if place.dedicated_to else ""
+        initial = asdict(replace(place, dedicated_to=None)) | {
+            "labels": ", ".join(place.labels),
+            "dedicated_to": kept_for,
+        }
+        super().__init__(data, initial=initial)
+        self.owners = {one.reference: one for one in owners}
+        self.fields["dedicated_to"].choices = [  # type: ignore[attr-defined]
+            ("", "everybody"),
+            *((one.reference, f"{one.name} ({one.reference})") for one in owners),
+        ]
+
+    def clean_country(self) -> str:
+        """Write countries in capitals."""
+        return str(self.cleaned_data["country"]).upper()
+
+    def clean_labels(self) -> tuple[str, ...]:
+        """Take the labels apart; each once, in order."""
+        found = sorted({one.strip() for one in self.cleaned_data["labels"].split(",")} - {""})
+        odd = [one for one in found if not re.fullmatch(r"[A-Za-z0-9_-]{1,40}", one)]
+        if odd:
+            raise forms.ValidationError(f"“{odd[0]}” is no label: use letters, digits, - and _.")
+        return tuple(found)
+
+    def place(self) -> Place:
+        """Return what was typed."""
+        typed = self.cleaned_data
+        return Place(**typed | {"dedicated_to": self.owners.get(typed["dedicated_to"])})
 
 
 class CredentialForm(forms.Form):

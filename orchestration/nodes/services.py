@@ -1,8 +1,9 @@
 """Register machines, and open, close, drain and retire them."""
 
 import hashlib
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass, replace
 from datetime import datetime
+from typing import Any
 
 from django.db import IntegrityError, transaction
 
@@ -13,7 +14,7 @@ from erp.base.nudges import announce
 from erp.base.secrets import reveal, seal
 from erp.customers.models import Organisation
 from orchestration.nodes.models import ComputeNode, EnrolmentStep, NodeLease
-from orchestration.nodes.states import State
+from orchestration.nodes.states import ClosedFor, State
 
 # What the Master does itself, before and after what the machine does with the agent's bootstrap.
 FIRST_STEPS = ("Reach the machine", "Check the host key", "Sign in", "Ship the agent")
@@ -132,6 +133,57 @@ def _set_credential(node: ComputeNode, *, password: str, private_key: str) -> No
     )
 
 
+@dataclass(frozen=True, slots=True)
+class Place:
+    """Where a node is, what it can, and whom it is kept for."""
+
+    name: str
+    region: str
+    country: str
+    network: str
+    labels: tuple[str, ...]
+    dedicated_to: Organisation | None
+
+    @classmethod
+    def of(cls, node: ComputeNode) -> "Place":
+        """Return what is written of a node."""
+        return cls(
+            node.name, node.region, node.country, node.network, tuple(node.labels),
+            node.dedicated_to,
+        )  # fmt: skip
+
+    def words(self) -> dict[str, Any]:
+        """Return it as the journal keeps it."""
+        kept_for = self.dedicated_to.reference if self.dedicated_to else ""
+        return asdict(replace(self, dedicated_to=None)) | {"dedicated_to": kept_for}
+
+
+@transaction.atomic
+def edit(node: ComputeNode, place: Place, *, at: datetime, by: str) -> None:
+    """Write down where a node is; the same again changes nothing. What is on it stays.
+
+    Raises:
+        NodeExists: another node has this name.
+    """
+    node = ComputeNode.objects.select_for_update(of=("self",)).get(pk=node.pk)
+    before = Place.of(node)
+    if before == place:
+        return
+    try:
+        with transaction.atomic():
+            ComputeNode.objects.filter(pk=node.pk).update(
+                name=place.name,
+                region=place.region,
+                country=place.country,
+                network=place.network,
+                labels=list(place.labels),
+                dedicated_to=place.dedicated_to,
+            )
+    except IntegrityError as error:
+        raise NodeExists(f"A node named {place.name} exists already.") from error
+    record(node, "edited", at=at, by=by, before=before.words(), after=place.words())
+
+
 @transaction.atomic
 def try_again(
     node: ComputeNode, *, at: datetime, by: str, password: str = "", private_key: str = ""
@@ -192,9 +244,16 @@ def user_prefix(node: ComputeNode) -> str:
     return "tn" + hashlib.sha256(place.encode()).hexdigest()[:5]
 
 
-def close(node: ComputeNode, *, at: datetime, by: str, why: str) -> None:
-    """Take no new instances; those that are there stay."""
-    move(node, State.CLOSED, at=at, by=by, why=why)
+def close(
+    node: ComputeNode, *, at: datetime, by: str, why: str, kind: ClosedFor = ClosedFor.HAND
+) -> None:
+    """Take no new instances; those that are there stay, and nothing opens it by itself."""
+    move(node, State.CLOSED, at=at, by=by, why=why, also={"closed_for": kind})
+
+
+def close_for_maintenance(node: ComputeNode, *, at: datetime, by: str, why: str) -> None:
+    """Take no new instances while somebody works on the machine."""
+    close(node, at=at, by=by, why=why, kind=ClosedFor.MAINTENANCE)
 
 
 def reopen(node: ComputeNode, *, at: datetime, by: str, why: str = "") -> None:
@@ -207,12 +266,12 @@ def reopen(node: ComputeNode, *, at: datetime, by: str, why: str = "") -> None:
         raise IllegalMove(
             f"{node.name} is {node.state}: only a closed or draining node is reopened."
         )
-    move(node, State.READY, at=at, by=by, why=why)
+    move(node, State.READY, at=at, by=by, why=why, also={"closed_for": ""})
 
 
 def drain(node: ComputeNode, *, at: datetime, by: str, why: str) -> None:
     """Take no new instances, and let the present ones go."""
-    move(node, State.DRAINING, at=at, by=by, why=why)
+    move(node, State.DRAINING, at=at, by=by, why=why, also={"closed_for": ""})
 
 
 @transaction.atomic

@@ -31,7 +31,7 @@ ARROWS: Arrows = {
     State.ENROLLING: frozenset({State.READY, State.RETIRED}),
     State.READY: frozenset({State.UNREACHABLE, State.CLOSED, State.DRAINING}),
     State.UNREACHABLE: frozenset({State.READY, State.CLOSED, State.DRAINING}),
-    State.CLOSED: frozenset({State.READY, State.DRAINING}),
+    State.CLOSED: frozenset({State.READY, State.DRAINING, State.CLOSED}),
     State.DRAINING: frozenset({State.READY, State.CLOSED, State.RETIRED}),
     State.RETIRED: frozenset(),
 }

@@ -10,6 +10,7 @@ urlpatterns = [
     path("add", views.add, name="add"),
     path("<str:reference>", views.detail, name="detail"),
     path("<str:reference>/live", views.live, name="live"),
+    path("<str:reference>/edit", views.edit, name="edit"),
     path("<str:reference>/try-again", views.try_again, name="try_again"),
     path("<str:reference>/host-key", views.confirm_host_key, name="confirm_host_key"),
     path("<str:reference>/do/<slug:action>", views.act, name="act"),

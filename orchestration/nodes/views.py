@@ -16,23 +16,26 @@ from erp.customers.states import Kind, Right
 from orchestration.node_agent.bundle import version
 from orchestration.nodes import limits, queries, services
 from orchestration.nodes.access import node_for
-from orchestration.nodes.forms import CredentialForm, MachineForm, ReasonForm
-from orchestration.nodes.models import ComputeNode
+from orchestration.nodes.forms import CredentialForm, MachineForm, PlaceForm, ReasonForm
+from orchestration.nodes.models import ComputeNode, NodeRoom
+from orchestration.nodes.standing import PROMISES, in_words
 from orchestration.nodes.states import ARROWS, State
 
 MOST = 500
 PASSES = 20
+MOST_OWNERS = 500
+# Draining is confirmed on a page of its own, which shows where the instances would go.
 ACTIONS = {
     "close": services.close,
+    "maintain": services.close_for_maintenance,
     "reopen": services.reopen,
-    "drain": services.drain,
     "retire": services.retire,
 }
 _LEADS_TO = {
-    "close": State.CLOSED,
-    "reopen": State.READY,
-    "drain": State.DRAINING,
-    "retire": State.RETIRED,
+    "close": (State.CLOSED, "close"),
+    "maintain": (State.CLOSED, "close for maintenance"),
+    "reopen": (State.READY, "reopen"),
+    "retire": (State.RETIRED, "retire"),
 }
 
 
@@ -80,14 +83,36 @@ def detail(request: UserRequest, reference: str) -> HttpResponse:
         "reason": ReasonForm(),
         "credential": CredentialForm(),
         "actions": _actions(node),
+        "may_drain": State.DRAINING in ARROWS[node.state],
     }
     return render(request, "nodes/detail.html", facts)
 
 
-def _actions(node: ComputeNode) -> list[str]:
-    possible = [name for name, to in _LEADS_TO.items() if to in ARROWS[node.state]]
+def _actions(node: ComputeNode) -> list[tuple[str, str]]:
+    possible = [
+        (name, words) for name, (to, words) in _LEADS_TO.items() if to in ARROWS[node.state]
+    ]
     is_reopened = node.state in services.REOPENED
-    return [name for name in possible if name != "reopen" or is_reopened]
+    return [(name, words) for name, words in possible if name != "reopen" or is_reopened]
+
+
+@login_required
+@require_http_methods(["GET", "POST"])
+def edit(request: UserRequest, reference: str) -> HttpResponse:
+    """Say where a node is, what it can, and whom it is kept for."""
+    node = node_for(request.user, reference, right=Right.OPERATE)
+    owners = Organisation.objects.visible_to(request.user).exclude(kind=Kind.PROVIDER)
+    form = PlaceForm(request.POST or None, node, list(owners.order_by("name", "pk")[:MOST_OWNERS]))
+    if request.method == "POST" and form.is_valid():
+        try:
+            services.edit(node, form.place(), at=now(), by=request.user.get_username())
+        except DomainError as refusal:
+            form.add_error("name", str(refusal))
+        else:
+            return redirect("nodes:detail", reference)
+    crumbs = [("Nodes", "/nodes/"), (node.name, f"/nodes/{node.reference}")]
+    facts = {"node": node, "form": form, "crumbs": crumbs}
+    return render(request, "nodes/edit.html", facts, status=422 if form.errors else 200)
 
 
 @login_required
@@ -114,6 +139,10 @@ def _live(node: ComputeNode) -> dict[str, object]:
             for name, value in sorted(node.facts.items())
             if name not in limits.FACTS
         ],
+        "room": NodeRoom.objects.filter(node=node).first(),
+        "clock": "" if node.clock_offset_ms is None else in_words(node.clock_offset_ms),
+        "failing": sorted(node.failing.items()),
+        "promised": PROMISES,
     }
 
 

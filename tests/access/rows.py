@@ -208,10 +208,16 @@ ROWS: Mapping[str, Maker] = {
         "tickets:detail tickets:reply tickets:close api:tickets-detail api:tickets-messages",
         by_reference(ticket_of),
     ),
-    **_each("nodes:detail nodes:live nodes:try_again nodes:confirm_host_key", _node),
+    **_each(
+        "nodes:detail nodes:live nodes:try_again nodes:confirm_host_key nodes:edit placement:drain",
+        _node,
+    ),
     "nodes:act": lambda of: (found | {"action": "close"}) if (found := _node(of)) else None,
     "releases:detail": _release,
-    **_each("instances:detail instances:live instances:connection", by_reference(instance_of)),
+    **_each(
+        "instances:detail instances:live instances:connection placement:of_instance",
+        by_reference(instance_of),
+    ),
     **_each("instances:of_line metering:of_line monitoring:of_line", _line),
     **_each("billing-runs:detail billing-runs:live billing-runs:issue", _run),
     "billing-runs:retry": _run_item,

@@ -111,9 +111,9 @@ def test_a_host_key_is_pinned_as_it_was_pasted_from_the_machine(operator: Client
 
 
 @pytest.mark.parametrize(
-    ("action", "state"), [("close", "closed"), ("drain", "draining"), ("reopen", "ready")]
+    ("action", "state"), [("close", "closed"), ("maintain", "closed"), ("reopen", "ready")]
 )
-def test_a_node_is_closed_drained_and_opened_with_a_reason(
+def test_a_node_is_closed_and_opened_with_a_reason(
     operator: Client, action: str, state: str
 ) -> None:
     node = a_node(state="closed" if action == "reopen" else "ready")

@@ -16,6 +16,7 @@ RUN_TWICE = {
     "orchestration.instances.tasks.follow_contract": "tests/orchestration/instances",
     "orchestration.allocation.tasks.sweep_waiting": "tests/orchestration/allocation",
     "orchestration.allocation.tasks.place_instance": "tests/orchestration/allocation",
+    "orchestration.nodes.tasks.sweep_standing": "tests/orchestration/nodes_standing",
     "orchestration.convergence.tasks.sweep_desired": "tests/orchestration/convergence",
     "orchestration.convergence.tasks.sweep_nodes": "tests/orchestration/convergence",
     "orchestration.convergence.tasks.converge_node": "tests/orchestration/convergence",

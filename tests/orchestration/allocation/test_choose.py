@@ -97,8 +97,9 @@ def test_each_refusal_has_its_reason(
     change: dict[str, Any], sla: dict[str, Any], reason: str
 ) -> None:
     wish = Wish(organisation=3, path="O-1/O-3/", memory_bytes=2**30, disk_bytes=2**30, sla=sla)
-    ranking = choose(wish, [replace(NODE, **change)])
-    assert ranking == Ranking(fits=(), refused=(("one", reason),))
+    node = replace(NODE, **change)
+    ranking = choose(wish, [node])
+    assert ranking == Ranking(fits=(), refused=((node, reason),))
     assert ranking.reasons() == [f"one: {reason}"]
 
 

@@ -72,7 +72,7 @@ def test_every_node_fits_or_has_its_reason_in_the_same_order_every_time(
     wish: Wish, fleet: list[Candidate], dice: Random
 ) -> None:
     ranking = choose(wish, fleet)
-    fitting, refused = [one.name for one in ranking.fits], [name for name, _ in ranking.refused]
+    fitting, refused = [one.name for one in ranking.fits], [one.name for one, _ in ranking.refused]
     assert sorted(fitting + refused) == sorted(one.name for one in fleet)
     assert all(reason for _, reason in ranking.refused)
     free = [one.free_partitions for one in ranking.fits]

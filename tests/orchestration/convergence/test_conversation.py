@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from orchestration.convergence.conversation import poll
+from orchestration.convergence.conversation import offset_ms, poll
 from orchestration.convergence.ssh import BadAnswer
 from orchestration.nodes.models import ComputeNode
 
@@ -93,3 +93,27 @@ def test_a_node_that_goes_on_wanting_is_broken() -> None:
 def test_another_answer_is_no_report(answer: dict[str, Any]) -> None:
     with pytest.raises(BadAnswer, match="to a poll"):
         talk(answer)
+
+
+@pytest.mark.parametrize(
+    ("at", "offset"),
+    [
+        (1000.5, 0),
+        (1000.0, 0),
+        (1001.0, 0),
+        (1003.5, 2500),
+        (940, -60_000),
+        (None, None),
+        (True, None),
+        ("1000", None),
+        (-1, None),
+        (float("nan"), None),
+        (float("inf"), None),
+        (10**400, None),
+    ],
+)
+def test_a_nodes_clock_is_wrong_by_no_more_than_its_answer_proves(
+    at: object, offset: int | None
+) -> None:
+    assert offset_ms({"op": "same", "at": at}, began=1000.0, ended=1001.0) == offset
+    assert offset_ms({"op": "same"}, began=1000.0, ended=1001.0) is None

@@ -1,5 +1,6 @@
 """Many nodes are asked at once: who has nothing new costs little, who says more gets a pass."""
 
+import time
 from collections.abc import Mapping
 from datetime import datetime, timedelta
 from typing import Any
@@ -106,6 +107,21 @@ def test_a_round_over_many_costs_as_many_statements_as_over_one(
             assert rounds.visit(some, clock=clock) == []
         counts.append(len(made))
     assert counts == [2, 2]
+
+
+def test_a_round_keeps_how_far_each_clock_is(open_sessions: dict[int, Any]) -> None:
+    late, right, dumb = (a_settled_node(open_sessions, name) for name in ("late", "right", "dumb"))
+    ComputeNode.objects.filter(pk=dumb.pk).update(clock_offset_ms=7)
+    session_of(open_sessions, late).answer = SAME | {"at": time.time() - 90}
+    session_of(open_sessions, right).answer = SAME | {"at": time.time()}
+    assert rounds.visit([late.pk, right.pk, dumb.pk], clock=clock) == []
+    for node in (late, right, dumb):
+        node.refresh_from_db()
+    assert late.clock_offset_ms is not None
+    assert -90_500 < late.clock_offset_ms <= -89_000
+    assert right.clock_offset_ms is not None
+    assert abs(right.clock_offset_ms) < 1000
+    assert dumb.clock_offset_ms is None
 
 
 def test_samples_are_stored_in_the_round(open_sessions: dict[int, Any]) -> None:

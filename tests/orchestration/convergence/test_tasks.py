@@ -1,5 +1,6 @@
 """Sweeps hand every node that is due to its own task; running them twice changes nothing."""
 
+import time
 from datetime import timedelta
 from typing import Any
 
@@ -35,6 +36,7 @@ class FakeNode:
     def __init__(self) -> None:
         self.document: dict[str, Any] = {}
         self.is_away = False
+        self.clock_is_ahead = 0.0
 
     def ask(self, message: dict[str, Any]) -> dict[str, Any]:
         if self.is_away:
@@ -44,9 +46,10 @@ class FakeNode:
             return {"op": "accepted"}
         if self.document.get("revision") != message["revision"]:
             return {"op": "want", "want": ["desired"]}
+        said = {"at": time.time() + self.clock_is_ahead}
         if message["seen"] == "h" + self.document["revision"][:8]:
-            return {"op": "same", "revision": self.document["revision"], "position": 0}
-        return {"op": "report", "report": self._report()}
+            return {"op": "same", "revision": self.document["revision"], "position": 0} | said
+        return {"op": "report", "report": self._report()} | said
 
     def _report(self) -> dict[str, Any]:
         revision = self.document["revision"]
@@ -154,3 +157,35 @@ def test_machines_that_stand_still_are_handed_on_and_failed_ones_wait(sent: list
     tasks.sweep_enrolments()
     tasks.sweep_enrolments()
     assert sent == [("enrol_node", {"node": node.pk})] * 2
+
+
+@pytest.mark.parametrize("state", ["closed", "draining"])
+def test_a_node_that_is_set_aside_and_vanishes_is_one_incident_too(
+    far: FakeNode, state: str
+) -> None:
+    node = a_leased_node()
+    ComputeNode.objects.filter(pk=node.pk).update(state=state, state_reason="new disks")
+    far.is_away = True
+    for count in (0, 1, 1, 1):
+        tasks.converge_node(node=node.pk)
+        assert Ticket.objects.count() == count
+    node.refresh_from_db()
+    assert (node.state, node.state_reason) == (state, "new disks")
+    assert Ticket.objects.get().messages.count() == 1
+    far.is_away = False
+    for _ in range(2):
+        tasks.converge_node(node=node.pk)
+    node.refresh_from_db()
+    assert (node.state, node.failures) == (state, 0)
+    ticket = Ticket.objects.get()
+    assert (ticket.state, ticket.messages.count()) == ("closed", 2)
+
+
+def test_each_pass_measures_the_nodes_clock(far: FakeNode) -> None:
+    node = a_leased_node()
+    for seconds in (0.0, 90.0, -7200.0):
+        far.clock_is_ahead = seconds
+        tasks.converge_node(node=node.pk)
+        node.refresh_from_db()
+        assert node.clock_offset_ms is not None
+        assert abs(node.clock_offset_ms - seconds * 1000) < 5000
