@@ -82,10 +82,9 @@ def _tls(settings, served):
 
 def _server(settings, served, token, scheme):
     is_secure = scheme == "https"
-    address = f"[{settings['address']}]" if ":" in settings["address"] else settings["address"]
     routes = [_route(settings, one, token, is_secure) for one in served if one[0].domains]
     found = {
-        "listen": [f"{address}:{port}" for port in settings[f"{scheme}_ports"]],
+        "listen": [f"fd/{number}" for number in settings[f"{scheme}_listeners"]],
         "protocols": ["h1", "h2"] if is_secure else ["h1"],
         "automatic_https": {"disable": True},
         "max_header_bytes": HEADER_BYTES,

@@ -9,6 +9,7 @@ import json
 import os
 import resource
 import signal
+import socket
 import subprocess
 import sys
 import time
@@ -25,6 +26,7 @@ PERIOD_SECONDS = 1
 START_SECONDS = 20
 STOP_SECONDS = 6
 PR_SET_PDEATHSIG = 1
+BACKLOG = 1024
 # Both sides of each request, and some for the engine itself.
 FILES_PER_CONNECTION = 2
 FILES = 256
@@ -37,6 +39,7 @@ class Front:
         self.caddy = caddy
         self.place = path.parent
         self.settings = settings_of(json.loads(path.read_text()), self.place)
+        self.listeners = open_to(self.settings)
         self.judge = Judge(Rules(self.settings), Addresses())
         self.meetings = Meetings(self.settings)
         self.counts = Counts(self.place / "data" / "counts")
@@ -155,6 +158,26 @@ class Front:
         write(state, {"problem": self.problem, "sites": len(found)})
         # Its age tells the promise whether we still look.
         os.utime(state)
+
+
+def open_to(settings):
+    """Open the ports, and tell the settings by which descriptors the engine finds them.
+
+    They are ours and stay open: the engine would open others for each change, and lose who waits
+    at the former ones.
+    """
+    address, found = settings["address"], []
+    for scheme in ("http", "https"):
+        settings[f"{scheme}_listeners"] = []
+        for port in settings[f"{scheme}_ports"]:
+            listener = socket.socket(socket.AF_INET6 if ":" in address else socket.AF_INET)
+            listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            listener.bind((address, port))
+            listener.listen(BACKLOG)
+            listener.set_inheritable(True)
+            settings[f"{scheme}_listeners"].append(listener.fileno())
+            found.append(listener)
+    return found
 
 
 def bounded(files):
