@@ -30,6 +30,7 @@ TIMETABLE = {
         _every(15, "orchestration.convergence.tasks.sweep_enrolments"),
         _every(15, "orchestration.monitoring.tasks.sweep_incidents"),
         _every(30, "orchestration.monitoring.tasks.sweep_waits"),
+        _every(3600, "orchestration.metering.tasks.sweep_weeks"),
         _every(15, "billing.runs.tasks.sweep_runs"),
         _every(15, "billing.documents.tasks.sweep_documents"),
         _every(600, "billing.ledger.tasks.sweep_deferrals"),

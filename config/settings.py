@@ -142,6 +142,10 @@ SPECTACULAR_SETTINGS = {"TITLE": "Tenantry", "VERSION": "1.0.0", "OAS_VERSION": 
 
 # Where rating reads usage: the port is erp.ports.UsageSource, the answer is orchestration's.
 USAGE_SOURCE = "orchestration.metering.source.StoredUsage"
+# Whom the sweep of old samples asks what is billed for good: erp.ports.SettlementSource.
+SETTLEMENT_SOURCE = "billing.rating.source.BilledUsage"
+# How long single samples are kept at least; their sums by hour and day stay.
+SAMPLES_KEPT_DAYS = env.whole("TENANTRY_SAMPLES_KEPT_DAYS", 400)
 # Where credits read how services kept their promises: the port is erp.ports.AvailabilitySource.
 AVAILABILITY_SOURCE = "orchestration.monitoring.source.RecordedAvailability"
 # Where orders read the schema of parameters: the port is erp.ports.ProductSource.

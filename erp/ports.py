@@ -181,6 +181,17 @@ class AvailabilitySource(Protocol):
         ...
 
 
+class SettlementSource(Protocol):
+    """Answers for what is done with; whoever drops old samples asks it."""
+
+    def settled(self, *, lines: Collection[int]) -> Mapping[int, datetime]:
+        """Return up to when each line's usage is billed and is not looked at again.
+
+        A line is absent as long as all of its usage may still be billed or corrected.
+        """
+        ...
+
+
 @cache
 def _implementation(path: str) -> Any:
     return import_string(path)()
@@ -204,3 +215,8 @@ def placement_source() -> PlacementSource:
 def availability_source() -> AvailabilitySource:
     """Return who answers for availability."""
     return cast(AvailabilitySource, _implementation(settings.AVAILABILITY_SOURCE))
+
+
+def settlement_source() -> SettlementSource:
+    """Return who answers for what is billed for good."""
+    return cast(SettlementSource, _implementation(settings.SETTLEMENT_SOURCE))

@@ -3,6 +3,7 @@
 from collections.abc import Callable, Mapping
 from datetime import timedelta
 
+from django.db import connection
 from django.db.models import F, Q
 from django.utils import timezone
 
@@ -52,7 +53,47 @@ def instances_belong_to_who_ordered_them() -> list[str]:
     return [f"instance {one.reference} belongs to another organisation" for one in strays[:MOST]]
 
 
+# Weeks that were dropped have their sums only: older samples cannot be more than was added up.
+_SAMPLES_ARE_ADDED_UP = """
+WITH kept AS (SELECT tenantry_samples_since() AS since), raw AS (
+    SELECT line, meter, unit, tenantry_usage_slot('1 hour', ends_at) AS starts_at,
+        sum(quantity) AS quantity, count(*) AS samples
+    FROM orchestration_sample GROUP BY 1, 2, 3, 4
+), hours AS (
+    SELECT line, meter, unit, starts_at, quantity, samples FROM orchestration_usagesum
+    WHERE hours = 1
+), days AS (
+    SELECT line, meter, unit, starts_at, quantity, samples FROM orchestration_usagesum
+    WHERE hours = 24
+), added AS (
+    SELECT line, meter, unit, date_bin('1 day', starts_at, '2001-01-01 00:00:00+00') AS starts_at,
+        sum(quantity) AS quantity, sum(samples) AS samples
+    FROM hours GROUP BY 1, 2, 3, 4
+)
+SELECT 'the hour of ' || starts_at || ' of line ' || line || ' ' || meter || ' sums up to '
+    || coalesce(hours.quantity, 0) || ', its samples to ' || coalesce(raw.quantity, 0)
+FROM raw FULL JOIN hours USING (line, meter, unit, starts_at) CROSS JOIN kept
+WHERE CASE WHEN starts_at >= since
+    THEN (raw.quantity, raw.samples) IS DISTINCT FROM (hours.quantity, hours.samples)
+    ELSE raw.samples > coalesce(hours.samples, 0) END
+UNION ALL
+SELECT 'the day of ' || starts_at || ' of line ' || line || ' ' || meter || ' sums up to '
+    || coalesce(days.quantity, 0) || ', its hours to ' || coalesce(added.quantity, 0)
+FROM added FULL JOIN days USING (line, meter, unit, starts_at)
+WHERE (added.quantity, added.samples) IS DISTINCT FROM (days.quantity, days.samples)
+LIMIT %s
+"""
+
+
+def samples_are_added_up() -> list[str]:
+    """L4: hours are what their samples add up to, days what their hours do."""
+    with connection.cursor() as cursor:
+        cursor.execute(_SAMPLES_ARE_ADDED_UP, [MOST])
+        return [str(sentence) for (sentence,) in cursor.fetchall()]
+
+
 LAWS: Mapping[str, Callable[[], list[str]]] = {
+    "L4 samples, hours and days are the same": samples_are_added_up,
     "L8 an instance on one partition, a port once": instances_have_one_place,
     "L9 running if and only if wanted": what_runs_is_wanted,
     "L11 no lease older than its bound": no_lease_is_stuck,

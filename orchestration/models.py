@@ -2,7 +2,7 @@
 
 from orchestration.convergence.models import ConvergencePass
 from orchestration.instances.models import Instance
-from orchestration.metering.models import Sample
+from orchestration.metering.models import Sample, Spool, UsageSum
 from orchestration.monitoring.models import Outage
 from orchestration.nodes.models import (
     ComputeNode,
@@ -25,4 +25,6 @@ __all__ = [
     "ReleaseOnNode",
     "Sample",
     "SoftwareRelease",
+    "Spool",
+    "UsageSum",
 ]

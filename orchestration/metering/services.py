@@ -1,4 +1,7 @@
-"""Store what nodes measured: every sample once, whatever is sent again."""
+"""Store what nodes measured: every sample once, whatever is sent again.
+
+Source: docs/adr/0015-samples-by-week.md
+"""
 
 import json
 from collections.abc import Mapping, Sequence
@@ -19,15 +22,45 @@ class SampleReused(DomainError):
     code = "sample_reused"
 
 
-_MERGE = """
+# Makers of batches of one spool take turns at its row.
+_CLAIM = """
+INSERT INTO orchestration_spool AS mine (organisation_id, node, epoch, position)
+VALUES (%(organisation)s, %(node)s, %(epoch)s, 0)
+ON CONFLICT (node, epoch) DO UPDATE SET position = mine.position
+RETURNING position, tenantry_make_sample_weeks(%(first)s, %(last)s)
+"""
+
+# The samples, what they add up to, and up to where the spool is stored: in one statement, so that
+# neither is ever without the others. Sums are written in the order of their key.
+_STORE = """
+WITH incoming AS MATERIALIZED (
+    SELECT * FROM json_to_recordset(%(rows)s::json) AS row(
+        organisation_id bigint, sequence bigint, instance bigint, line bigint, meter text,
+        unit text, quantity numeric, accuracy text, starts_at timestamptz, ends_at timestamptz)
+), moved AS (
+    UPDATE orchestration_spool SET position = %(position)s
+    WHERE node = %(node)s AND epoch = %(epoch)s
+), summed AS (
+    INSERT INTO orchestration_usagesum AS known (organisation_id, line, hours, starts_at, meter,
+        unit, quantity, samples, accuracy, first_at, last_at, stored_at)
+    SELECT max(organisation_id), line, width.hours,
+        tenantry_usage_slot(make_interval(hours => width.hours), ends_at), meter, unit,
+        sum(quantity), count(*), max(accuracy), min(starts_at), max(ends_at), %(at)s
+    FROM incoming CROSS JOIN (VALUES (1), (24)) AS width(hours)
+    GROUP BY 2, 3, 4, 5, 6 ORDER BY 2, 3, 4, 5, 6
+    ON CONFLICT (line, hours, starts_at, meter, unit) DO UPDATE SET
+        quantity = known.quantity + excluded.quantity,
+        samples = known.samples + excluded.samples,
+        accuracy = excluded.accuracy,
+        first_at = least(known.first_at, excluded.first_at),
+        last_at = greatest(known.last_at, excluded.last_at),
+        stored_at = greatest(known.stored_at, excluded.stored_at)
+)
 INSERT INTO orchestration_sample (organisation_id, node, epoch, sequence, instance, line, meter,
     unit, quantity, accuracy, starts_at, ends_at, stored_at)
 SELECT organisation_id, %(node)s, %(epoch)s, sequence, instance, line, meter,
     unit, quantity, accuracy, starts_at, ends_at, %(at)s
-FROM json_to_recordset(%(rows)s::json) AS row(
-    organisation_id bigint, sequence bigint, instance bigint, line bigint, meter text, unit text,
-    quantity numeric, accuracy text, starts_at timestamptz, ends_at timestamptz)
-ON CONFLICT (node, epoch, sequence) DO NOTHING
+FROM incoming
 """
 
 _DIFFERENT = """
@@ -48,25 +81,58 @@ def store(
 ) -> int:
     """Store a batch from one node's spool and return the position to acknowledge.
 
-    Two statements, however many samples. Samples of instances that were never on this node are
+    Three statements, however many samples. What is numbered up to the stored position came before:
+    it is compared, and never stored again. Samples of instances that were never on this node are
     left out: a node speaks for its own only.
 
     Raises:
         BadSamples: something in the batch cannot be right; nothing was stored.
         SampleReused: a sequence number came back with other content; nothing was stored.
     """
-    readings = parse(samples, at=at)
+    readings = _each_once(node, parse(samples, at=at))
     if not readings:
         return node.spool_position if node.spool_epoch == epoch else 0
-    rows = json.dumps(_rows(node, readings))
-    facts: dict[str, Any] = {"node": node.pk, "epoch": epoch, "at": at, "rows": rows}
+    stored = _claim(node, epoch, readings)
+    position = max(stored, *(reading.sequence for reading in readings))
+    facts: dict[str, Any] = {"node": node.pk, "epoch": epoch, "at": at, "position": position}
+    rows = _rows(node, readings)
     with connection.cursor() as cursor:
-        cursor.execute(_MERGE, facts)
-        cursor.execute(_DIFFERENT, facts)
-        different = cursor.fetchone()[0]
+        before = [row for row in rows if row["sequence"] <= stored]
+        if before:
+            cursor.execute(_DIFFERENT, facts | {"rows": json.dumps(before)})
+            _refuse(node, cursor.fetchone()[0])
+        if position > stored:
+            new = [row for row in rows if row["sequence"] > stored] if before else rows
+            cursor.execute(_STORE, facts | {"rows": json.dumps(new)})
+    return position
+
+
+def _claim(node: ComputeNode, epoch: str, readings: Sequence[Reading]) -> int:
+    """Return up to where the spool is stored, with its row locked and its weeks there."""
+    facts: dict[str, Any] = {
+        "organisation": node.organisation_id,
+        "node": node.pk,
+        "epoch": epoch,
+        "first": min(reading.ends_at for reading in readings),
+        "last": max(reading.ends_at for reading in readings),
+    }
+    with connection.cursor() as cursor:
+        cursor.execute(_CLAIM, facts)
+        return int(cursor.fetchone()[0])
+
+
+def _each_once(node: ComputeNode, readings: Sequence[Reading]) -> list[Reading]:
+    """Leave out repeats inside of a batch, like those of a batch before."""
+    found = {reading.sequence: reading for reading in readings}
+    if len(found) < len(readings):
+        for reading in readings:
+            _refuse(node, None if found[reading.sequence] == reading else reading.sequence)
+    return list(found.values())
+
+
+def _refuse(node: ComputeNode, different: int | None) -> None:
     if different is not None:
         raise SampleReused(f"Sample {different} of {node.name} came again with other content.")
-    return max(reading.sequence for reading in readings)
 
 
 def _rows(node: ComputeNode, readings: Sequence[Reading]) -> list[dict[str, Any]]:

@@ -2,9 +2,10 @@
 
 from collections import defaultdict
 from collections.abc import Collection, Mapping, Sequence
-from datetime import datetime
+from datetime import UTC, datetime, timedelta
+from typing import Any
 
-from django.db.models import Count, Max, Min, Sum
+from django.db import connection
 
 from erp.base.periods import Period, merged
 from erp.ports import SampleView, Usage
@@ -12,31 +13,58 @@ from orchestration.instances.models import Instance
 from orchestration.metering.models import Sample
 from orchestration.nodes.models import ComputeNode
 
+# Whole hours from their sums, the edges from the samples, and so the hours in which something came
+# after the cut-off.
+_USAGE = """
+SELECT line, meter, unit, sum(quantity) AS quantity, sum(samples)::bigint AS samples,
+    min(first_at) AS first_at, max(last_at) AS last_at
+FROM (
+    SELECT line, meter, unit, quantity, samples, first_at, last_at FROM orchestration_usagesum
+    WHERE line = ANY(%(lines)s) AND hours = 1 AND stored_at < %(before)s
+      AND starts_at >= %(first)s AND starts_at < %(last)s
+    UNION ALL
+    SELECT line, meter, unit, quantity, 1, starts_at, ends_at FROM orchestration_sample
+    WHERE line = ANY(%(lines)s) AND stored_at < %(before)s
+      AND ends_at > %(start)s AND ends_at <= %(first)s
+    UNION ALL
+    SELECT line, meter, unit, quantity, 1, starts_at, ends_at FROM orchestration_sample
+    WHERE line = ANY(%(lines)s) AND stored_at < %(before)s
+      AND ends_at > %(last)s AND ends_at <= %(end)s
+    UNION ALL
+    SELECT s.line, s.meter, s.unit, s.quantity, 1, s.starts_at, s.ends_at
+    FROM orchestration_usagesum late JOIN orchestration_sample s
+      ON (s.line, s.meter, s.unit) = (late.line, late.meter, late.unit)
+     AND s.ends_at > late.starts_at AND s.ends_at <= late.starts_at + interval '1 hour'
+     AND s.ends_at > %(first)s AND s.ends_at <= %(last)s
+    WHERE late.line = ANY(%(lines)s) AND late.hours = 1 AND late.stored_at >= %(before)s
+      AND late.starts_at >= %(first)s AND late.starts_at < %(last)s AND s.stored_at < %(before)s
+) AS part
+GROUP BY line, meter, unit ORDER BY line, meter, unit
+"""
+
 
 class StoredUsage:
-    """Reads samples; a sample belongs to the period in which it ends."""
+    """Reads samples and their sums; a sample belongs to the period in which it ends."""
 
     def usage(
         self, *, lines: Collection[int], period: Period, stored_before: datetime
     ) -> Sequence[Usage]:
-        """Return usage per line and meter; a meter without samples is absent."""
-        samples = Sample.objects.filter(
-            line__in=lines,
-            ends_at__gt=period.start,
-            ends_at__lte=period.end,
-            stored_at__lt=stored_before,
-        )
-        groups = (
-            samples.values("line", "meter", "unit")
-            .annotate(
-                quantity=Sum("quantity"),
-                samples=Count("pk"),
-                first_at=Min("starts_at"),
-                last_at=Max("ends_at"),
-            )
-            .order_by("line", "meter", "unit")
-        )
-        return [Usage(**group) for group in groups]
+        """Return usage per line and meter; a meter without samples is absent.
+
+        To the last digit what adding up the samples would be, whatever the hour of the bounds.
+        """
+        first, last = whole_hours(period)
+        facts: dict[str, Any] = {
+            "lines": list(lines),
+            "before": stored_before,
+            "start": period.start,
+            "first": first,
+            "last": last,
+            "end": period.end,
+        }
+        with connection.cursor() as cursor:
+            cursor.execute(_USAGE, facts)
+            return [Usage(*row) for row in cursor.fetchall()]
 
     def samples(
         self, *, line: int, meter: str, period: Period, stored_before: datetime, limit: int
@@ -83,3 +111,11 @@ class StoredUsage:
             if start < end:
                 found[instance.line_id].append(Period(start, end))
         return {line: merged(periods) for line, periods in found.items()}
+
+
+def whole_hours(period: Period) -> tuple[datetime, datetime]:
+    """Return the bounds of the whole hours in a period; twice its end when there are none."""
+    down = period.start.astimezone(UTC).replace(minute=0, second=0, microsecond=0)
+    first = down if down == period.start else down + timedelta(hours=1)
+    last = period.end.astimezone(UTC).replace(minute=0, second=0, microsecond=0)
+    return (first, last) if first < last else (period.end, period.end)

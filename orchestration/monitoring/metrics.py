@@ -107,9 +107,9 @@ def _open_incidents() -> int:
 def _recent_samples(at: datetime) -> int:
     with connection.cursor() as cursor:
         cursor.execute(
-            "SELECT count(*) FROM (SELECT stored_at FROM orchestration_sample"
-            " ORDER BY id DESC LIMIT %s) AS newest WHERE stored_at > %s",
-            [MOST_SAMPLES, at - RECENT],
+            "SELECT count(*) FROM (SELECT FROM orchestration_sample"
+            " WHERE stored_at > %s LIMIT %s) AS newest",
+            [at - RECENT, MOST_SAMPLES],
         )
         return int(cursor.fetchone()[0])
 

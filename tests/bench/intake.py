@@ -26,7 +26,7 @@ _COLUMNS = (
 )
 _MERGE = (
     f"INSERT INTO orchestration_sample ({_COLUMNS}) SELECT {_COLUMNS} FROM incoming "
-    "ON CONFLICT (node, epoch, sequence) DO NOTHING"
+    "ON CONFLICT (node, epoch, sequence, ends_at) DO NOTHING"
 )
 
 
@@ -98,7 +98,6 @@ def by_copy(rows: list[Sample]) -> None:
     text.seek(0)
     with transaction.atomic(), connection.cursor() as cursor:
         cursor.execute("CREATE TEMPORARY TABLE incoming (LIKE orchestration_sample) ON COMMIT DROP")
-        cursor.execute("ALTER TABLE incoming ALTER id DROP NOT NULL")
         cursor.copy_expert(f"COPY incoming ({_COLUMNS}) FROM STDIN", text)
         cursor.execute(_MERGE)
 

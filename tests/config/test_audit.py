@@ -47,7 +47,7 @@ class Owner:
 def _world(usage: FakeUsage, settings: LazySettings, monkeypatch: pytest.MonkeyPatch) -> None:
     """Two contracts of one customer: billed, issued, one of them paid; one runs on a node."""
     settings.DATABASE_ROUTERS = [Owner()]
-    for module in ("erp.audit", "billing.audit", "billing.ledger.services"):
+    for module in ("erp.audit", "billing.audit", "orchestration.audit", "billing.ledger.services"):
         monkeypatch.setattr(f"{module}.connection", connections["owner"])
     buyer = billing.a_customer()
     for number in range(2):
@@ -104,6 +104,11 @@ BREAKS = [
      "owes"),
     ("L4", "DELETE FROM billing_billedwindow WHERE kind = 'metered'", "not marked as billed"),
     ("L4", "UPDATE billing_billedwindow SET kind = 'recurring', meter = ''", "is billed twice"),
+    ("L4", "INSERT INTO orchestration_usagesum SELECT 1, hours, '2026-11-24', 'cpu_seconds', 's',"
+     " 1, 1, '', now(), now(), now(), 1 FROM (VALUES (1), (24)) AS width(hours)",
+     "sums up to 1.000000000, its samples to 0"),
+    ("L4", "INSERT INTO orchestration_usagesum SELECT 1, 24, '2026-01-01', 'cpu_seconds', 's',"
+     " 1, 1, '', now(), now(), now(), 1", "sums up to 1.000000000, its hours to 0"),
     ("L5", "UPDATE billing_invoice SET sequence = 3 WHERE sequence = 2", "does not follow"),
     ("L5", "UPDATE billing_invoice SET issued_on = '2027-01-01' WHERE sequence = 1",
      "does not follow"),

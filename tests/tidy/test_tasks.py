@@ -25,6 +25,7 @@ RUN_TWICE = {
     "orchestration.convergence.tasks.enrol_node": "tests/orchestration/convergence",
     "orchestration.monitoring.tasks.sweep_incidents": "tests/orchestration/monitoring",
     "orchestration.monitoring.tasks.sweep_waits": "tests/orchestration/monitoring",
+    "orchestration.metering.tasks.sweep_weeks": "tests/orchestration/metering",
     "erp.contracts.tasks.end_expired": "tests/erp/contracts",
     "billing.documents.tasks.sweep_documents": "tests/billing/documents",
     "billing.documents.tasks.render_document": "tests/billing/documents",
