@@ -8,11 +8,6 @@ from typing import Any
 
 from erp.base.errors import DomainError
 
-METERS: Mapping[str, str] = {
-    "cpu_seconds": "s",
-    "memory_gib_hours": "GiB.h",
-    "disk_gib_hours": "GiB.h",
-}
 LONGEST = timedelta(days=1)
 # A clock may run ahead of the Master's by this much before its samples are refused.
 TOLERANCE = timedelta(minutes=10)

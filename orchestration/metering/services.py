@@ -1,6 +1,6 @@
 """Store what nodes measured: every sample once, whatever is sent again.
 
-Source: docs/adr/0015-samples-by-week.md
+Source: docs/adr/0016-samples-by-week.md
 """
 
 import json
@@ -12,8 +12,9 @@ from django.db import connection, transaction
 
 from erp.base.errors import DomainError
 from orchestration.instances.models import Instance
-from orchestration.metering.samples import Reading, parse
+from orchestration.metering.samples import BadSamples, Reading, parse
 from orchestration.nodes.models import ComputeNode
+from orchestration.releases.meters import OF_EVERY_NODE, of_products
 
 
 class SampleReused(DomainError):
@@ -139,12 +140,13 @@ def _rows(node: ComputeNode, readings: Sequence[Reading]) -> list[dict[str, Any]
     known = Instance.objects.filter(
         node_id=node.pk, reference__in={reading.instance for reading in readings}
     )
-    keys = {
-        reference: {"instance": pk, "line": line, "organisation_id": organisation}
-        for reference, pk, line, organisation in known.values_list(
-            "reference", "pk", "line_id", "organisation_id"
-        )
-    }
+    columns = ("reference", "pk", "line_id", "organisation_id", "release__product")
+    keys, products = {}, {}
+    for reference, pk, line, organisation, product in known.values_list(*columns):
+        keys[reference] = {"instance": pk, "line": line, "organisation_id": organisation}
+        products[reference] = product
+    mine = [reading for reading in readings if reading.instance in keys]
+    _refuse_undeclared(mine, products)
     return [
         keys[reading.instance]
         | {
@@ -156,6 +158,20 @@ def _rows(node: ComputeNode, readings: Sequence[Reading]) -> list[dict[str, Any]
             "starts_at": reading.starts_at.isoformat(),
             "ends_at": reading.ends_at.isoformat(),
         }
-        for reading in readings
-        if reading.instance in keys
+        for reading in mine
     ]
+
+
+def _refuse_undeclared(readings: Sequence[Reading], products: Mapping[str, str]) -> None:
+    """Refuse a meter that neither every node has nor the instance's software declares."""
+    others = [one for one in readings if OF_EVERY_NODE.get(one.meter) != one.unit]
+    if not others:
+        return
+    known = of_products({products[one.instance] for one in others})
+    for one in others:
+        product = products[one.instance]
+        if (product, one.meter, one.unit) not in known:
+            raise BadSamples(
+                f"Sample {one.sequence}: no release of {product} declares a meter"
+                f" {one.meter} in {one.unit}."
+            )

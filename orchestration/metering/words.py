@@ -1,7 +1,4 @@
-"""How a figure was counted, in words: what a node says in short, with what it is worth.
-
-Source: docs/adr/0016-how-cpu-is-counted.md, with the measurements.
-"""
+"""How a figure was counted, in words: what a node says in short, with what it is worth."""
 
 from collections.abc import Mapping
 

@@ -2,8 +2,10 @@
 
 import os
 from datetime import datetime, timezone
+from decimal import Decimal
 
 from .clock import clock
+from .declared import PERIOD_SECONDS, Counters
 
 GIB = 1024.0**3
 TICKS = os.sysconf("SC_CLK_TCK")
@@ -79,7 +81,7 @@ def disk_bytes(path):
 class Meters:
     """Adds up readings and turns them into samples, one per instance, meter and interval."""
 
-    def __init__(self, home, cgroups):
+    def __init__(self, home, cgroups, sequence=0):
         self.home = home
         self.cgroups = cgroups
         self.table = ProcessTable()
@@ -87,6 +89,9 @@ class Meters:
         self.has_looked = False
         self.sums = {}
         self.disks = {}
+        self.counters = Counters(home, sequence)
+        # {(partition, instance): {meter: (what it is, amount)}}, and what gauges stand at.
+        self.declared, self.gauges = {}, {}
         self.looked_at = clock.monotonic()
         self.since = clock.wall()
 
@@ -115,6 +120,36 @@ class Meters:
             sums[0] += cpu
             sums[1] += memory * elapsed
             sums[2] += self._disk(partition, now) * elapsed
+            for meter, number in self.gauges.get((partition, uid), {}).values():
+                self._add(partition, uid, meter, number * Decimal(elapsed) / 3600)
+        self.counters.forget({f"{partition}/{uid}" for partition, uid in instances.items()})
+        known = set(instances.items())
+        self.gauges = {key: held for key, held in self.gauges.items() if key in known}
+
+    def take(self, partition, uid, meter, found):
+        """Take the reading of a declared meter: (number, life), or None when there is none.
+
+        A counter is used by what it rose; a gauge is held until its next reading.
+        """
+        name, gauges = meter["name"], self.gauges.setdefault((partition, uid), {})
+        if meter["kind"] == "gauge":
+            gauges.pop(name, None)
+            if found:
+                gauges[name] = meter, found[0]
+        elif found:
+            used = self.counters.used(f"{partition}/{uid}/{name}", *found)
+            self._add(partition, uid, meter, used)
+
+    def hold_only(self, partition, uid, names):
+        """Hold no gauges of an instance but these: nothing is measured of what is not there."""
+        held = self.gauges.get((partition, uid), {})
+        for name in set(held) - set(names):
+            del held[name]
+
+    def _add(self, partition, uid, meter, amount):
+        sums = self.declared.setdefault((partition, uid), {})
+        _, before = sums.get(meter["name"], (meter, Decimal(0)))
+        sums[meter["name"]] = meter, before + amount
 
     def _from_cgroup(self, partition):
         total = self.cgroups.cpu_seconds(partition)
@@ -153,26 +188,49 @@ class Meters:
             if now < self.since:
                 self.since = now
             return []
-        start, self.since = self.since, now
+        span = _text(self.since), _text(now)
+        self.since = now
         sums, self.sums = self.sums, {}
-        return [
-            {
-                "partition": partition,
-                "instance_uid": uid,
-                "meter": meter,
-                "unit": unit,
-                "value": f"{value:.9f}",
-                "accuracy": accuracy,
-                "from": _text(start),
-                "to": _text(now),
-            }
-            for (partition, uid), (cpu, memory, disk) in sums.items()
+        found = [
+            _sample(key, span, meter, unit, value, accuracy)
+            for key, (cpu, memory, disk) in sums.items()
             for meter, unit, value, accuracy in (
                 ("cpu_seconds", "s", cpu, self.accuracy),
                 ("memory_gib_hours", "GiB.h", memory / GIB / 3600, self.accuracy),
                 ("disk_gib_hours", "GiB.h", disk / GIB / 3600, "every minute"),
             )
         ]
+        declared, self.declared = self.declared, {}
+        return found + [
+            _sample(
+                key, span, name, billed_unit(meter["unit"], meter["kind"]), value, _how_often(meter)
+            )
+            for key, meters in declared.items()
+            for name, (meter, value) in meters.items()
+        ]
+
+
+def billed_unit(unit: str, kind: str) -> str:
+    """Return the unit of a declared meter's usage: what is held counts by the hour."""
+    return unit + ".h" if kind == "gauge" else unit
+
+
+def _how_often(meter):
+    return "read every {} s".format(meter.get("period_seconds", PERIOD_SECONDS))
+
+
+def _sample(key, span, meter, unit, value, accuracy):
+    partition, uid = key
+    return {
+        "partition": partition,
+        "instance_uid": uid,
+        "meter": meter,
+        "unit": unit,
+        "value": f"{value:.9f}",
+        "accuracy": accuracy,
+        "from": span[0],
+        "to": span[1],
+    }
 
 
 def _text(seconds):

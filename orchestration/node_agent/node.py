@@ -45,7 +45,7 @@ class Node:
         self.spool = Spool(home)
         self.releases = Releases(home, self.cgroups)
         self.processes = Processes(home)
-        self.meters = Meters(home, self.cgroups)
+        self.meters = Meters(home, self.cgroups, self.spool.sequence)
         self.desired = read_json(home.state / "desired.json", None)
         self.fence = read_json(home.state / "fence.json", 0)
         # What came before this process was stamped by one that had heard the Master, or is older.
@@ -218,7 +218,10 @@ class Node:
         for count, seconds in STRETCHED:
             if self.spool.unwritten or len(self.spool.waiting) > count:
                 interval = max(interval, seconds)
-        lost = self.spool.append(self.meters.harvest(interval))
+        found = self.meters.harvest(interval)
+        if found:
+            self.meters.counters.keep(self.spool.sequence + len(found))
+        lost = self.spool.append(found)
         if lost:
             said = f"{lost} samples were given up: the spool is full and nobody fetches it"
             self.event("", "samples_lost", said)

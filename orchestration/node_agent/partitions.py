@@ -12,6 +12,7 @@ from . import limits, promises
 from .backoff import Backoff
 from .cgroups import kill
 from .clock import clock
+from .declared import Looks
 from .disk import AGAIN_PART, DiskWatch
 from .facts import memory_bytes
 from .fill import fill, values_of, with_defaults
@@ -40,6 +41,7 @@ class Partition:
         self.uid, self.generation = "", 0
         self.connection, self.results = {}, []
         self.looks = {}
+        self.meters = Looks()
         self.backoff = Backoff()
         self.files = {}
         self.is_clean = False
@@ -89,6 +91,7 @@ class Partition:
                 shutil.rmtree(str(self.path))
             self.is_clean = True
         self.connection, self.looks, self.results, self.files = {}, {}, [], {}
+        self.meters = Looks()
         self._found(instance, "wiped" if instance else "empty")
         return True
 
@@ -110,6 +113,7 @@ class Partition:
         if self.state != "stopped":
             self._kill_all()
         self.looks, self.results = {}, []
+        self.node.meters.hold_only(self.name, instance["uid"], [])
         self._found(instance, "stopped")
         return True
 
@@ -136,6 +140,7 @@ class Partition:
             self.looks = {}
             if self.state != "started" or is_new:
                 self._found(instance, "starting")
+        self._read_meters(kind, values, instance)
         return self._keep_promises(kind, spec, values, instance)
 
     def _holds_too_much(self, instance, most):
@@ -241,6 +246,18 @@ class Partition:
             self.node.processes.remove(name)
             changed = True
         return changed
+
+    def _read_meters(self, kind, values, instance):
+        """Read the declared meters that are due; one that gives no number is told of, once."""
+        meters = kind.get("meters", [])
+        self.node.meters.hold_only(self.name, instance["uid"], [one["name"] for one in meters])
+        for one in meters:
+            if not self.meters.is_due(one):
+                continue
+            found, problem = self.meters.read(_fill_all(one, values), self._place())
+            self.node.meters.take(self.name, instance["uid"], one, found)
+            if problem:
+                self.node.event(self.name, "meter", problem)
 
     def _keep_promises(self, kind, spec, values, instance):
         """Ask the promises that are due; a service that keeps them all is started."""

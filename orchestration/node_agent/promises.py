@@ -42,11 +42,9 @@ def _port(promise):
 def _command(promise, place):
     """Run a command as the services run; it passes when it ends with 0 in time."""
     seconds = promise.get("seconds", SECONDS)
-    environment = {key: os.environ[key] for key in ENVIRONMENT if key in os.environ}
-    environment.update(promise.get("environment", {}))
-    environment["HOME"] = place.directory
+    environment = promise.get("environment", {})
     with tempfile.TemporaryFile() as said:
-        code = _ended(promise["command"], place, environment, said, seconds)
+        code = ended(promise["command"], place, environment, said, seconds)
         if code is None:
             return False, f"took longer than {seconds} s"
         if code == 0:
@@ -57,8 +55,16 @@ def _command(promise, place):
         return False, f"ended with {code}: {last}"[:LONGEST_MESSAGE]
 
 
-def _ended(command, place, environment, said, seconds):
-    """Return the exit code of a command, or None when its time was over; nothing of it stays."""
+def ended(command, place, more, said, seconds):
+    """Return the exit code of a command, or None when its time was over; nothing of it stays.
+
+    Args:
+        more: variables of the environment beside the few that every service has.
+        said: the open file that takes what it says.
+    """
+    environment = {key: os.environ[key] for key in ENVIRONMENT if key in os.environ}
+    environment.update(more)
+    environment["HOME"] = place.directory
 
     def become():
         place.join()

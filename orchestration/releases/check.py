@@ -6,6 +6,7 @@ from typing import Any
 
 from orchestration.releases import names, parameters, trees
 from orchestration.releases.archive import BadRelease, pack
+from orchestration.releases.meters import OF_EVERY_NODE
 from orchestration.releases.profile import Problem, parse, place, schema_problems
 
 # Written by the agent itself in every partition.
@@ -60,15 +61,17 @@ def _of_type(directory: Path, where: str, kind: Kind) -> list[Problem]:
     wrong += _twice(where, kind)
     wrong += _files(directory, where, kind)
     wrong += _promises(where, kind)
+    wrong += _meters(where, kind)
     wrong += trees.children(where, kind)
     # What a shared type publishes is filled in by the Master, from other names.
     return wrong if "shared_on" in kind else wrong + names.in_type(directory, where, kind)
 
 
 def _twice(where: str, kind: Kind) -> list[Problem]:
-    """Find names that are taken: of services, of promises, and paths of files."""
+    """Find names that are taken: of services, promises and meters, and paths of files."""
     found = []
-    for group, key in (("services", "name"), ("promises", "name"), ("files", "path")):
+    named = [(group, "name") for group in ("services", "promises", "meters")]
+    for group, key in (*named, ("files", "path")):
         seen: set[str] = set()
         for number, one in enumerate(kind.get(group, [])):
             if one[key] in seen:
@@ -100,6 +103,19 @@ def _files(directory: Path, where: str, kind: Kind) -> list[Problem]:
 def _holds_secret(text: str) -> bool:
     """What a child publishes holds its password, as a rule."""
     return "{secrets." in text or "{children." in text
+
+
+def _meters(where: str, kind: Kind) -> list[Problem]:
+    """Find meters under the names of those that every node has."""
+    return [
+        Problem(
+            f"{where}/meters/{number}/name",
+            f"'{one['name']}' is measured by every node.",
+            "Name it otherwise.",
+        )
+        for number, one in enumerate(kind.get("meters", []))
+        if one["name"] in OF_EVERY_NODE
+    ]
 
 
 def _promises(where: str, kind: Kind) -> list[Problem]:

@@ -106,14 +106,14 @@ def _numbered(where: str, texts: Sequence[str]) -> Iterator[tuple[str, str]]:
 
 def _commands(where: str, kind: Kind) -> Iterator[tuple[str, str]]:
     """Yield each argument of each command that nodes run, with its place."""
-    for group in ("services", "promises"):
+    for group in ("services", "promises", "meters"):
         for number, one in enumerate(kind.get(group, [])):
             yield from _numbered(f"{where}/{group}/{number}/command", one.get("command", []))
 
 
 def _texts(where: str, kind: Kind) -> Iterator[tuple[str, str]]:
     """Yield each other text that nodes fill, with its place; templates are looked at apart."""
-    for group in ("services", "promises"):
+    for group in ("services", "promises", "meters"):
         for number, one in enumerate(kind.get(group, [])):
             at = f"{where}/{group}/{number}"
             for key, text in one.get("environment", {}).items():

@@ -4,6 +4,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from erp.ports import ProductFacts
+from orchestration.releases.meters import OF_EVERY_NODE, declared
 from orchestration.releases.models import SoftwareRelease
 from orchestration.releases.queries import UnknownProduct, newest_release
 
@@ -22,7 +23,7 @@ class PublishedReleases:
                     name: kind.get("parameters", {})
                     for name, kind in release.profile["types"].items()
                 },
-                meters={},
+                meters={**OF_EVERY_NODE, **declared(release.profile)},
             )
             for release in newest.distinct("product").defer("archive")
         ]

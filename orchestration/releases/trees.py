@@ -7,7 +7,7 @@ from orchestration.releases.names import Known, wrong
 from orchestration.releases.profile import Problem
 
 # A shared instance has no partition: nothing of it can be written, run or asked.
-_NEED_A_PARTITION = ("children", "files", "services", "promises")
+_NEED_A_PARTITION = ("children", "files", "services", "promises", "meters")
 Kind = Mapping[str, Any]
 
 

@@ -185,6 +185,27 @@ publish = {URL = "http://{address}/"}
     ]
 
 
+def test_meters_have_one_source_and_names_of_their_own(tmp_path: Path) -> None:
+    toml = """
+[types.default]
+meters = [
+  {name = "requests", unit = "requests", kind = "counter", file = "data/n"},
+  {name = "requests", unit = "files", kind = "gauge", command = ["count", "{prot}"]},
+  {name = "cpu_seconds", unit = "s", kind = "counter", file = "cpu"},
+  {name = "both", unit = "s", kind = "counter", file = "a", command = ["b"]},
+]
+"""
+    assert places(a_release(tmp_path, toml)) == [f"{TYPE}/meters/3"]
+    toml = toml.replace(', command = ["b"]', "")
+    assert places(a_release(tmp_path, toml)) == [
+        f"{TYPE}/meters/1/name",
+        f"{TYPE}/meters/2/name",
+        f"{TYPE}/meters/1/command/1",
+    ]
+    for right, wrong in (('"files"', '"no spaces"'), ('"gauge"', '"sum"'), ('"cpu"', '"../a"')):
+        assert len(places(a_release(tmp_path, toml.replace(right, wrong)))) == 1
+
+
 @pytest.mark.parametrize(
     ("rules", "where", "what"),
     [
@@ -239,7 +260,7 @@ def test_the_command_lists_what_is_wrong_and_fails(
         "    Did you mean {address}?",
     ]
     call_command("release", "check", str(CATALOGUE / "static-site"))
-    assert capsys.readouterr().out == "static-site 1.0.0: nothing is wrong.\n"
+    assert capsys.readouterr().out == "static-site 1.1.0: nothing is wrong.\n"
 
 
 @pytest.mark.django_db
