@@ -12,7 +12,7 @@ class Sample(models.Model):
 
     The table is partitioned by the week in which a sample ends, and PostgreSQL wants the key of the
     partition in every unique constraint. What the key says besides, that a number is taken once for
-    all weeks, `Spool` holds: docs/adr/0016-samples-by-week.md.
+    all weeks, `Spool` holds: docs/adr/0018-samples-by-week.md.
 
     `line`, `node` and `instance` are plain keys, checked once per batch: a foreign key per row
     costs more than all else at intake.

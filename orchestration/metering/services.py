@@ -1,6 +1,6 @@
 """Store what nodes measured: every sample once, whatever is sent again.
 
-Source: docs/adr/0016-samples-by-week.md
+Source: docs/adr/0018-samples-by-week.md
 """
 
 import json

@@ -9,7 +9,7 @@ from erp.base.doors import UserRequest, now
 from erp.customers.states import Right
 from orchestration.instances.access import line_for
 from orchestration.metering import queries
-from orchestration.metering.words import of_accuracy
+from orchestration.nodes.counting import of_accuracy
 
 
 @login_required

@@ -1,6 +1,6 @@
 """The weeks by which samples are kept: made ahead, and dropped when nobody needs them any more.
 
-Source: docs/adr/0016-samples-by-week.md
+Source: docs/adr/0018-samples-by-week.md
 """
 
 from collections.abc import Mapping

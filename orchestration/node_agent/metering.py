@@ -6,56 +6,13 @@ from decimal import Decimal
 
 from .clock import clock
 from .declared import PERIOD_SECONDS, Counters
+from .tree import ProcessTree
 
 GIB = 1024.0**3
-TICKS = os.sysconf("SC_CLK_TCK")
-PAGE = os.sysconf("SC_PAGE_SIZE")
 DISK_EVERY_SECONDS = 60
 MOST_FILES = 200000
-
-
-class ProcessTable:
-    """CPU and memory by looking at the process table: misses what lives shorter than a look."""
-
-    def __init__(self):
-        self.seen = {}
-
-    def look(self, groups):
-        """Return {partition: (CPU seconds since the last look, memory bytes)}.
-
-        Args:
-            groups: {process group: partition} of the services that run now.
-        """
-        found = {partition: [0.0, 0] for partition in groups.values()}
-        alive = {}
-        for entry in os.listdir("/proc") if os.path.isdir("/proc/self") else []:
-            facts = _stat(entry) if entry.isdigit() else None
-            if facts is None or facts["group"] not in groups:
-                continue
-            partition = groups[facts["group"]]
-            key = (entry, facts["started"])
-            alive[key] = facts["ticks"]
-            # A process that is new since the last look used all of its time since then.
-            found[partition][0] += max(0, facts["ticks"] - self.seen.get(key, 0)) / TICKS
-            found[partition][1] += facts["pages"] * PAGE
-        self.seen = alive
-        return {partition: tuple(sums) for partition, sums in found.items()}
-
-
-def _stat(pid):
-    try:
-        with open(f"/proc/{pid}/stat") as file:
-            fields = file.read().rsplit(")", 1)[1].split()
-    except (OSError, IndexError):
-        return None
-    # Own time, and that of children that were waited for.
-    ticks = sum(int(fields[number]) for number in (11, 12, 13, 14))
-    return {
-        "group": int(fields[2]),
-        "ticks": ticks,
-        "started": fields[19],
-        "pages": int(fields[21]),
-    }
+# The unit of a declared meter's usage, by its kind: what is held counts by the hour.
+BILLED = {"counter": "{}", "gauge": "{}.h"}
 
 
 def disk_bytes(path):
@@ -84,7 +41,7 @@ class Meters:
     def __init__(self, home, cgroups, sequence=0):
         self.home = home
         self.cgroups = cgroups
-        self.table = ProcessTable()
+        self.tree = ProcessTree()
         self.last_cpu = {}
         self.has_looked = False
         self.sums = {}
@@ -98,19 +55,19 @@ class Meters:
     @property
     def accuracy(self):
         """Return how exact the CPU figure is, in a word."""
-        return "process table" if self.cgroups.kind == "none" else "cgroup " + self.cgroups.kind
+        return "process tree" if self.cgroups.kind == "none" else "cgroup " + self.cgroups.kind
 
-    def look(self, instances, groups):
+    def look(self, instances, services, supervisor=None):
         """Take readings.
 
         Args:
             instances: {partition: instance uid} of all that exist here.
-            groups: {process group: partition} of what runs.
+            services: {pid: partition} of what runs; `supervisor` waits for them.
         """
         now = clock.monotonic()
         elapsed, self.looked_at = now - self.looked_at, now
         if self.cgroups.kind == "none":
-            readings = self.table.look(groups)
+            readings = self.tree.look(services, supervisor)
         else:
             readings = {partition: self._from_cgroup(partition) for partition in instances}
             self._forget(instances)
@@ -203,16 +160,16 @@ class Meters:
         declared, self.declared = self.declared, {}
         return found + [
             _sample(
-                key, span, name, billed_unit(meter["unit"], meter["kind"]), value, _how_often(meter)
+                key,
+                span,
+                name,
+                BILLED[meter["kind"]].format(meter["unit"]),
+                value,
+                _how_often(meter),
             )
             for key, meters in declared.items()
             for name, (meter, value) in meters.items()
         ]
-
-
-def billed_unit(unit: str, kind: str) -> str:
-    """Return the unit of a declared meter's usage: what is held counts by the hour."""
-    return unit + ".h" if kind == "gauge" else unit
 
 
 def _how_often(meter):

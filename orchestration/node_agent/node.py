@@ -55,7 +55,9 @@ class Node:
         self.events = []
         self.states = {}
         self.facts = dict(
-            facts(home, self.cgroups.kind), **limits.means(self.cgroups, home.is_privileged())
+            facts(home, self.cgroups.kind),
+            cpu_counted=self.meters.accuracy,
+            **limits.means(self.cgroups, home.is_privileged()),
         )
         self.facts_at = clock.monotonic()
         self.told = ""
@@ -204,14 +206,14 @@ class Node:
 
     def measure(self):
         """Read the meters; put samples on disk when their interval is over."""
-        instances, groups = {}, {}
+        instances, services = {}, {}
         for name, partition in list(self.partitions.items()):
             if partition.uid and partition.state not in ("wiped", "empty"):
                 instances[name] = partition.uid
         for service, (_, _, pid) in self.states.items():
             if pid:
-                groups[pid] = service.split(".")[0]
-        self.meters.look(instances, groups)
+                services[pid] = service.split(".")[0]
+        self.meters.look(instances, services, self.processes.pid())
         interval = METERING_SECONDS
         if self.desired:
             interval = self.desired.get("metering", {}).get("interval_seconds", interval)

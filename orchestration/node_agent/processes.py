@@ -97,6 +97,13 @@ class Processes:
             self.threads.server = xmlrpc.client.ServerProxy("http://localhost", transport=transport)
         return self.threads.server
 
+    def pid(self):
+        """Return the process of supervisord, or None when it is away."""
+        try:
+            return int((self.home.run / "supervisord.pid").read_text())
+        except (OSError, ValueError):
+            return None
+
     def states(self):
         """Return {service: (state name, description, pid)}; None when supervisord is away."""
         try:

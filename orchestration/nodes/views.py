@@ -14,7 +14,7 @@ from erp.base.journal import history
 from erp.customers.models import Organisation
 from erp.customers.states import Kind, Right
 from orchestration.node_agent.bundle import version
-from orchestration.nodes import limits, queries, services
+from orchestration.nodes import counting, limits, queries, services
 from orchestration.nodes.access import node_for
 from orchestration.nodes.forms import CredentialForm, MachineForm, PlaceForm, ReasonForm
 from orchestration.nodes.models import ComputeNode, NodeRoom
@@ -134,6 +134,7 @@ def _live(node: ComputeNode) -> dict[str, object]:
         "fingerprint": shown,
         "agent": queries.agent_states([node], version())[0],
         "limits": limits.of_node(node.facts),
+        "counted": counting.of_node(node.facts),
         "facts": [
             _shown_fact(name, value)
             for name, value in sorted(node.facts.items())

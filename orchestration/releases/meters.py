@@ -5,7 +5,7 @@ from typing import Any
 
 from django.db import connection
 
-from orchestration.node_agent.metering import billed_unit
+from orchestration.node_agent.metering import BILLED
 
 # Meter to the unit that its usage is billed in.
 OF_EVERY_NODE: Mapping[str, str] = {
@@ -25,7 +25,7 @@ WHERE release.product = ANY(%s)
 def declared(profile: Mapping[str, Any]) -> dict[str, str]:
     """Return the meters that the types of a release declare, each with its billed unit."""
     return {
-        meter["name"]: billed_unit(meter["unit"], meter["kind"])
+        meter["name"]: BILLED[meter["kind"]].format(meter["unit"])
         for kind in profile["types"].values()
         for meter in kind.get("meters", [])
     }
@@ -40,6 +40,6 @@ def of_products(products: Collection[str]) -> set[tuple[str, str, str]]:
     with connection.cursor() as cursor:
         cursor.execute(_DECLARED, [sorted(products)])
         return {
-            (product, name, billed_unit(unit, kind))
+            (product, name, BILLED[kind].format(unit))
             for product, name, unit, kind in cursor.fetchall()
         }

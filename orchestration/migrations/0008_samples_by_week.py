@@ -274,7 +274,7 @@ DROP TABLE orchestration_sample_before;
 class Migration(migrations.Migration):
     dependencies = [
         ("erp", "0003_row_level_security"),
-        ("orchestration", "0006_agent_refused"),
+        ("orchestration", "0007_places"),
     ]
 
     operations = [
