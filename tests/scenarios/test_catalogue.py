@@ -1,6 +1,9 @@
 """What the catalogue sells really runs: each release, ordered and used on a real host."""
 
+import json
 import shutil
+import socket
+import ssl
 import subprocess
 import tempfile
 import time
@@ -230,6 +233,62 @@ def test_a_storage_keeps_files_for_who_has_the_password(host: Host) -> None:
     assert asked(found["url"] + "note.txt", **me) == (200, "kept")
     assert asked(found["url"] + "note.txt", user="martin", password="wrong") == (401, "")
     assert_the_laws_hold()
+
+
+def seen(host: Host, authority: str, port: str, domain: str) -> str:
+    """Ask a site as a visitor does who trusts this authority alone."""
+    context = ssl.create_default_context(cadata=authority)
+    plain = socket.create_connection((host.address, int(port)), timeout=10)
+    with context.wrap_socket(plain, server_hostname=domain) as link:
+        link.sendall(f"GET / HTTP/1.1\r\nHost: {domain}\r\nConnection: close\r\n\r\n".encode())
+        return b"".join(iter(lambda: link.recv(65536), b"")).decode()
+
+
+def test_a_front_end_serves_sites_with_its_own_authority(host: Host) -> None:
+    node = enrolled(host)
+    networks = [f"{host.address}/32"]
+    instance = ordered(CATALOGUE / "http-frontend", backend_networks=networks)
+    found = until(node, instance, "started")
+    with urlopen(found["ca"], timeout=10) as answer:
+        authority = answer.read().decode()
+    host.run("mkdir -p /srv/pages && echo behind > /srv/pages/index.html")
+    serve = f"python3 -m http.server 9000 --bind {host.address} --directory /srv/pages"
+    host.run(f"setsid {serve} > /dev/null 2>&1 &")
+    entries = [
+        {
+            "reference": "I-1",
+            "parameters": {"domain": "a.example", "backend": f"http://{host.address}:9000"},
+        },
+        {
+            "reference": "I-2",
+            "parameters": {"domain": "b.example", "backend": "http://127.0.0.1:9000"},
+        },
+    ]
+    place = "/srv/tenantry/partitions/p0"
+    host.run(f"cat > {place}/new <<'END'\n{json.dumps(entries)}\nEND")
+    host.run(f"chown --reference={place} {place}/new && mv {place}/new {place}/shared.json")
+    wait_for(lambda: "I-2" in host.run(f"cat {place}/shared-status.json"))
+    told = json.loads(host.run(f"cat {place}/shared-status.json"))
+    assert told["I-1"] == {"ok": True, "message": ""}
+    assert "127.0.0.1 is not public" in told["I-2"]["message"]
+
+    assert "behind" in seen(host, authority, found["https_port"], "a.example")
+    assert "not set up yet" in seen(host, authority, found["https_port"], "b.example")
+    wait_for(lambda: host.run(f"cat {place}/data/counts/I-1.requests || true") == "1")
+    owner, user = host.run(f"stat -c %U {place}; ps -o user:32= -C caddy").split()
+    assert (owner, user != "root") == (user, True)
+
+    # A kill of the program takes the engine with it; both come back with the same authority.
+    host.run("pkill -9 -f source/serve.py")
+    wait_for(lambda: is_seen(host, authority, found["https_port"], "a.example"))
+    assert_the_laws_hold()
+
+
+def is_seen(host: Host, authority: str, port: str, domain: str) -> bool:
+    try:
+        return "behind" in seen(host, authority, port, domain)
+    except OSError:
+        return False
 
 
 def test_the_command_of_a_promise_runs_as_the_partitions_user(host: Host, tmp_path: Path) -> None:

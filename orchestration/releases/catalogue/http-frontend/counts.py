@@ -20,6 +20,8 @@ class Counts:
         self.lock = threading.Lock()
         self.changed = set()
         self.reader = None
+        if not (directory / "requests").exists():
+            _replace(directory / "requests", "0")
 
     def read(self, stream):
         """Count what the engine prints, until it ends."""
