@@ -8,7 +8,7 @@ from .metering import disk_bytes
 EVERY_SECONDS = 60
 # The file system filled up by this much since the last look: somebody is writing.
 GROWN_BYTES = 16 * 1024**2
-SOONEST_SECONDS = 1
+SOONEST_SECONDS = 0.2
 # A look may take this part of the time at most: counting many files is work too.
 PART = 0.05
 # Services start again some way below the limit, not at once to be stopped again.

@@ -137,6 +137,8 @@ class Releases:
         uid = release["uid"]
         place = self.home.releases / (".build-" + uid)
         try:
+            # An agent that was killed leaves its build behind.
+            self.cgroups.end(_group(uid))
             shutil.rmtree(str(place), ignore_errors=True)
             self._unpack(uid, place)
             owner = self._owner()
@@ -212,7 +214,7 @@ class Releases:
             shutil.rmtree(str(place / name), ignore_errors=True)
 
     def _run(self, command, bounds):
-        group = "build-" + command.place.name[-12:]
+        group = _group(command.place.name)
         most = limits.of_build(memory_bytes())
         self.cgroups.make(group, most)
 
@@ -255,6 +257,11 @@ class Releases:
     def _tail(self, uid):
         log = self._log(uid)
         return log.read_bytes()[-TAIL:].decode("utf-8", "replace") if log.exists() else ""
+
+
+def _group(uid):
+    """Return the control group of a build."""
+    return "build-" + uid[-12:]
 
 
 def _watched(process, command, bounds):

@@ -1,6 +1,6 @@
 """What scenarios on real hosts share: a clean database, a machine to enrol, a service on it."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from datetime import datetime
 from pathlib import Path
 from typing import TypeVar
@@ -45,10 +45,15 @@ def enrolled(host: Host) -> ComputeNode:
     return node
 
 
-def a_service(title: str = "Hello", directory: Path = CATALOGUE / "static-site") -> Instance:
+def a_service(
+    title: str = "Hello",
+    directory: Path = CATALOGUE / "static-site",
+    *,
+    limits: Mapping[str, int] | None = None,
+) -> Instance:
     release = publish(directory, owner=a_provider(), at=now(), by="test")
     line = a_line(a_customer(title), parameters={"title": title})
-    ContractLine.objects.filter(pk=line.pk).update(product=release.product)
+    ContractLine.objects.filter(pk=line.pk).update(product=release.product, limits=limits or {})
     instances.follow_contract(line.contract, at=now())
     instance = Instance.objects.get(line=line)
     assert allocation.place(instance.pk, at=now())

@@ -1,0 +1,5 @@
+"""Start, and never answer."""
+
+import signal
+
+signal.pause()
