@@ -39,11 +39,9 @@ def poll(
         TakesOver: the node changes its agent now.
         NodeUnreachable, BadAnswer, AgentRefused: see `ssh`.
     """
-    question = asked(node, fence=fence, agent=agent)
     for _ in range(MOST_ROUNDS):
-        # The node follows this clock, so it is read when the line goes out.
         began = time.time()
-        answer = session.ask(question | {"now": began})
+        answer = session.ask(asked(node, fence=fence, agent=agent))
         if answer["op"] != "want":
             node.clock_offset_ms = offset_ms(answer, began=began, ended=time.time())
             return _report(answer)
@@ -64,6 +62,8 @@ def asked(node: ComputeNode, *, fence: int, agent: str) -> dict[str, Any]:
         "seen": node.report_hash,
         "acked": {"epoch": node.spool_epoch, "seq": node.spool_position},
         "agent": agent,
+        # The node's clock follows this one, so it is read when the line goes out.
+        "now": time.time(),
     }
 
 
