@@ -7,6 +7,15 @@ import re
 NAME = re.compile(r"\{([a-z_]+[0-9]*(?:\.[A-Za-z0-9_-]+){0,2})\}")
 
 
+# Behind `://` or `@` an address is part of a URL, where one of IPv6 stands in brackets.
+ADDRESSES = ("address", "address6")
+
+
+def in_url(address):
+    """Return an address as URLs write it."""
+    return f"[{address}]" if ":" in address else address
+
+
 def fill(text, values, escape="none"):
     """Return the text with names of `values` replaced; other braces stay as they are.
 
@@ -17,7 +26,10 @@ def fill(text, values, escape="none"):
 
     def replace(found):
         name = found.group(1)
-        return written(values[name], escape) if name in values else found.group(0)
+        if name not in values:
+            return found.group(0)
+        is_in_url = name in ADDRESSES and text[: found.start()].endswith(("://", "@"))
+        return written(in_url(values[name]) if is_in_url else values[name], escape)
 
     return NAME.sub(replace, text)
 
@@ -32,8 +44,13 @@ def written(value, escape):
 
 def values_of(partition, instance, home, release):
     """Return all names that a release may use."""
+    address, address6 = partition["address"], partition.get("address6") or ""
     values = {
-        "address": partition["address"],
+        "address": address,
+        "address6": address6,
+        # All that services listen on, each once.
+        "addresses": ",".join(dict.fromkeys(one for one in (address, address6) if one)),
+        "url_host": in_url(address),
         "port": partition["port_first"],
         "partition": str(home.partitions / partition["name"]),
         "release": str(release),

@@ -1,6 +1,7 @@
 """What an operator types to add a machine."""
 
 import base64
+import ipaddress
 import re
 from collections.abc import Sequence
 from dataclasses import asdict, replace
@@ -37,6 +38,17 @@ class MachineForm(forms.Form):
         label="Expected host key",
         help_text="As in /etc/ssh/ssh_host_ed25519_key.pub. Empty: you confirm what is shown.",
     )
+    service_address = forms.GenericIPAddressField(
+        required=False,
+        label="Services' address",
+        help_text="Where services are reached, of IPv4 or IPv6. Empty: the address above.",
+    )
+    service_address6 = forms.GenericIPAddressField(
+        required=False,
+        protocol="IPv6",
+        label="Services' IPv6 address",
+        help_text="Beside the other one. Empty: services are reached at that one only.",
+    )
     region = forms.SlugField(max_length=40, initial="main")
     partition_count = forms.IntegerField(min_value=1, max_value=200, initial=10, label="Partitions")
 
@@ -53,6 +65,10 @@ class MachineForm(forms.Form):
         cleaned: dict[str, Any] = super().clean() or {}
         if bool(cleaned.get("password")) == bool(cleaned.get("private_key", "").strip()):
             raise forms.ValidationError("Give a password or a private key, one of them.")
+        host = cleaned.get("host", "")
+        if host and not cleaned.get("service_address") and not _is_address(host):
+            why = f"{host} is a name: give the IP address at which services are reached."
+            self.add_error("service_address", why)
         return cleaned
 
     def machine(self) -> Machine:
@@ -61,6 +77,14 @@ class MachineForm(forms.Form):
         if typed["private_key"].strip():
             typed["private_key"] = typed["private_key"].replace("\r\n", "\n").strip() + "\n"
         return Machine(**typed)
+
+
+def _is_address(text: str) -> bool:
+    try:
+        ipaddress.ip_address(text)
+    except ValueError:
+        return False
+    return True
 
 
 def _is_key(parts: list[str]) -> bool:

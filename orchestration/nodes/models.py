@@ -123,6 +123,13 @@ class ComputePartition(models.Model):
     def __str__(self) -> str:
         return f"{self.node.name}/{self.name}"
 
+    @property
+    def places(self) -> list[str]:
+        """Return where its services listen, as URLs write it: addresses with the first port."""
+        addresses = dict.fromkeys(one for one in (self.address, self.address6) if one)
+        written = [f"[{one}]" if ":" in one else one for one in addresses]
+        return [f"{one}:{self.port_first}" for one in written]
+
 
 class NodeRoom(models.Model):
     """What is free on a node and what is promised of it: counted by a trigger of the database.

@@ -59,6 +59,8 @@ class Machine:
         host_key: the expected key, `ssh-ed25519 AAAA…`; empty: the first key seen is shown to the
             operator for confirmation.
         password, private_key: the one-time credential, one of them.
+        service_address: where services are reached, of IPv4 or IPv6; the host when empty.
+        service_address6: the same over IPv6, beside the other; empty for none.
     """
 
     name: str
@@ -70,6 +72,7 @@ class Machine:
     host_key: str = ""
     region: str = "main"
     service_address: str = ""
+    service_address6: str = ""
     agent_home: str = "/srv/tenantry"
     authorized_keys_path: str = ""
     partition_count: int = 10
@@ -96,6 +99,7 @@ def register(owner: Organisation, machine: Machine, *, at: datetime, by: str) ->
         host_key=machine.host_key,
         region=machine.region,
         service_address=machine.service_address or machine.host,
+        service_address6=machine.service_address6 or None,
         agent_home=machine.agent_home,
         authorized_keys_path=machine.authorized_keys_path,
         partition_count=machine.partition_count,

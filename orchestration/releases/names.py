@@ -15,7 +15,7 @@ PORTS = 10
 # What the Master makes for every instance.
 SECRETS = ("password",)
 OWN_PORT = re.compile(r"\{port[0-9]*\}")
-OWN_URL = re.compile(r"http://\{address\}:\{port[0-9]*\}(/|$)")
+OWN_URL = re.compile(r"http://\{(?:address|url_host)\}:\{port[0-9]*\}(/|$)")
 
 _PORT = re.compile(r"port[0-9]+")
 _BUILD = ("build", "source")
@@ -138,7 +138,8 @@ def _in_templates(directory: Path, where: str, kind: Kind, known: Known) -> Iter
 def _plain() -> tuple[str, ...]:
     ports = (f"port{number}" for number in range(1, PORTS))
     secrets = (f"secrets.{secret}" for secret in SECRETS)
-    return ("address", "partition", "release", "port", *ports, *secrets)
+    places = ("address", "address6", "addresses", "url_host", "partition", "release", "port")
+    return (*places, *ports, *secrets)
 
 
 def _children(kind: Kind) -> tuple[str, ...]:

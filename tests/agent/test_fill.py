@@ -49,6 +49,9 @@ def test_a_release_may_use_the_address_every_port_parameters_and_secrets() -> No
     values = values_of(partition, instance, Home("/srv/t"), "/srv/t/releases/r")
     assert values == {
         "address": "::1",
+        "address6": "",
+        "addresses": "::1",
+        "url_host": "[::1]",
         "port": 21000,
         "port1": 21001,
         "port2": 21002,
@@ -62,3 +65,45 @@ def test_a_release_may_use_the_address_every_port_parameters_and_secrets() -> No
 def test_ports_with_a_number_and_parameters_in_capitals_are_names_too() -> None:
     values = {"port": 1, "port1": 2, "parameters.maxSize": 3}
     assert fill("{port} {port1} {parameters.maxSize}", values) == "1 2 3"
+
+
+@pytest.mark.parametrize(
+    ("text", "shown"),
+    [
+        ("http://{address}:{port}/", "http://[2001:db8::1]:80/"),
+        ("postgresql://u:p@{address}:{port}/d", "postgresql://u:p@[2001:db8::1]:80/d"),
+        ("--host={address} {address6}", "--host=2001:db8::1 2001:db8::1"),
+        ("{url_host}:{port} {addresses}", "[2001:db8::1]:80 2001:db8::1"),
+    ],
+)
+def test_an_ipv6_address_stands_in_brackets_in_a_url_and_nowhere_else(
+    text: str, shown: str
+) -> None:
+    partition = {
+        "name": "p0",
+        "address": "2001:db8::1",
+        "address6": "2001:db8::1",
+        "port_first": 80,
+        "port_count": 1,
+    }
+    values = values_of(partition, {}, Home("/srv/x"), "/srv/r")
+    assert fill(text, values) == shown
+
+
+def test_a_node_without_ipv6_has_one_address_and_one_with_both_has_two() -> None:
+    partition = {
+        "name": "p0",
+        "address": "192.0.2.1",
+        "address6": None,
+        "port_first": 80,
+        "port_count": 1,
+    }
+    home = Home("/srv/x")
+    only = values_of(partition, {}, home, "")
+    assert [only[name] for name in ("addresses", "address6", "url_host")] == [
+        "192.0.2.1",
+        "",
+        "192.0.2.1",
+    ]
+    both = values_of(dict(partition, address6="2001:db8::1"), {}, home, "")
+    assert both["addresses"] == "192.0.2.1,2001:db8::1"

@@ -92,6 +92,12 @@ def _hardware(address: str) -> str:
     return "02:54:" + ":".join(f"{int(part):02x}" for part in address.split("."))
 
 
+def _over_6(address: str) -> str:
+    """Return the IPv6 address that goes with one of IPv4."""
+    _, second, third, last = address.split(".")
+    return f"fd00:{second}:{third}::{last}"
+
+
 @dataclass
 class Host:
     """One machine."""
@@ -107,6 +113,11 @@ class Host:
     port: int = 22
     process: subprocess.Popen[bytes] | None = None
     password: str = field(default_factory=lambda: secrets.token_urlsafe(12))
+
+    @property
+    def address6(self) -> str:
+        """Return the host's IPv6 address."""
+        return _over_6(self.address)
 
     # Power.
 
@@ -184,6 +195,7 @@ class Host:
         for arguments in (
             ["link", "set", "eth0", "address", _hardware(self.address)],
             ["addr", "add", f"{self.address}/24", "dev", "eth0"],
+            ["addr", "add", f"{self.address6}/64", "dev", "eth0", "nodad"],
             ["link", "set", "eth0", "up"],
             ["link", "set", "lo", "up"],
         ):
@@ -383,7 +395,9 @@ class Fleet:
 
     def __enter__(self) -> Self:
         try:
-            _ip("addr", "add", f"10.213.{self.number}.1/24", "dev", self.bridge)
+            own = f"10.213.{self.number}.1"
+            _ip("addr", "add", f"{own}/24", "dev", self.bridge)
+            _ip("addr", "add", f"{_over_6(own)}/64", "dev", self.bridge, "nodad")
             _ip("link", "set", self.bridge, "up")
             for number in range(self.count):
                 self.hosts.append(self._host(number))

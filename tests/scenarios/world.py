@@ -22,7 +22,7 @@ from tests.orchestration.builders import a_customer, a_line, a_provider
 T = TypeVar("T")
 
 
-def machine_of(host: Host, **changes: object) -> Machine:
+def machine_of(host: Host, /, **changes: object) -> Machine:
     facts: dict[str, object] = {
         "name": host.name,
         "host": host.address,
@@ -33,7 +33,7 @@ def machine_of(host: Host, **changes: object) -> Machine:
     return Machine(**(facts | changes))  # type: ignore[arg-type]
 
 
-def registered(host: Host, **changes: object) -> ComputeNode:
+def registered(host: Host, /, **changes: object) -> ComputeNode:
     return register(a_provider(), machine_of(host, **changes), at=now(), by="test")
 
 

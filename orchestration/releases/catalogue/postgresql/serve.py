@@ -19,7 +19,7 @@ def main(programs, asked):
         initialise(programs, data)
     make(programs, data, asked)
     settings = {
-        "listen_addresses": asked["address"],
+        "listen_addresses": asked["addresses"],
         "port": str(asked["port"]),
         "unix_socket_directories": "",
         "hba_file": asked["access"],

@@ -4,6 +4,7 @@ import argparse
 import functools
 import os
 import signal
+import socket
 import sys
 import threading
 from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
@@ -74,10 +75,20 @@ class Quiet(SimpleHTTPRequestHandler):
         self.send_error(404)
 
 
+class Server(ThreadingHTTPServer):
+    """Listens on one address, of IPv4 or IPv6."""
+
+    daemon_threads = True
+
+    def __init__(self, address, port, handler):
+        self.address_family = socket.AF_INET6 if ":" in address else socket.AF_INET
+        super().__init__((address, port), handler)
+
+
 def main():
     """Serve until ended."""
     parser = argparse.ArgumentParser()
-    parser.add_argument("--address", required=True)
+    parser.add_argument("--addresses", required=True, help="one or more, with commas")
     parser.add_argument("--port", type=int, required=True)
     parser.add_argument("--directory", required=True)
     parser.add_argument("--requests", required=True)
@@ -87,10 +98,11 @@ def main():
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))
     threading.Thread(target=count.keep, args=(ends,), daemon=True).start()
     handler = functools.partial(Quiet, directory=asked.directory, count=count)
+    first, *others = [Server(one, asked.port, handler) for one in asked.addresses.split(",")]
     try:
-        with ThreadingHTTPServer((asked.address, asked.port), handler) as server:
-            server.daemon_threads = True
-            server.serve_forever()
+        for server in others:
+            threading.Thread(target=server.serve_forever, daemon=True).start()
+        first.serve_forever()
     finally:
         ends.set()
         count.write()

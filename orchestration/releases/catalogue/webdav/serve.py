@@ -3,6 +3,7 @@
 import json
 import os
 import sys
+import threading
 
 sys.path.insert(0, sys.argv[1])
 
@@ -33,11 +34,14 @@ def main():
             "logging": {"enable_loggers": []},
         }
     )
-    server = wsgi.Server((asked["host"], asked["port"]), app, numthreads=10)
+    addresses = asked["addresses"].split(",")
+    first, *others = [wsgi.Server((one, asked["port"]), app, numthreads=10) for one in addresses]
+    for server in others:
+        threading.Thread(target=server.start, daemon=True).start()
     try:
-        server.start()
+        first.start()
     except KeyboardInterrupt:
-        server.stop()
+        first.stop()
 
 
 if __name__ == "__main__":
