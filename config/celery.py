@@ -22,10 +22,12 @@ TIMETABLE = {
     entry["task"]: entry
     for entry in (
         _every(30, "erp.contracts.tasks.sweep_expired"),
-        _every(10, "orchestration.instances.tasks.sweep_contracts"),
+        # Reads every line and its instance, and only finds what a nudge lost or a date brought.
+        _every(30, "orchestration.instances.tasks.sweep_contracts"),
         _every(10, "orchestration.allocation.tasks.sweep_waiting"),
         _every(15, "orchestration.nodes.tasks.sweep_standing"),
-        _every(5, "orchestration.convergence.tasks.sweep_desired"),
+        # Every visit does the same for its node: this is for those that wait for theirs.
+        _every(30, "orchestration.convergence.tasks.sweep_desired"),
         _every(5, "orchestration.convergence.tasks.sweep_nodes"),
         _every(15, "orchestration.convergence.tasks.sweep_enrolments"),
         _every(15, "orchestration.monitoring.tasks.sweep_incidents"),

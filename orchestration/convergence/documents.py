@@ -26,7 +26,8 @@ LEFT JOIN orchestration_instance i ON i.partition_id = p.id
 WHERE p.node_id = """
 _FORM = f"{FORMAT}/{METERING_SECONDS}/"
 # For statements that read the node as `node`, with `form` among their values.
-FORM, IS_CURRENT = _FORM, f"node.desired_source = ({_SOURCE} node.id)"
+FORM, SOURCE = _FORM, _SOURCE
+IS_CURRENT = f"node.desired_source = ({_SOURCE} node.id)"
 _STALE = f"""
 SELECT n.id FROM orchestration_computenode n
 WHERE n.id = ANY(%(nodes)s) AND n.desired_source <> ({_SOURCE} n.id)

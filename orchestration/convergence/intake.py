@@ -8,7 +8,7 @@ from erp.base.lifecycle import move
 from orchestration.convergence.lease import hold
 from orchestration.convergence.observed import FoundPartition, Report
 from orchestration.instances.models import Instance
-from orchestration.instances.services import sealed_connection
+from orchestration.instances.services import connection_of, sealed_connection
 from orchestration.instances.states import Requested, State
 from orchestration.metering.services import store
 from orchestration.monitoring.services import Sighting, observe
@@ -77,7 +77,7 @@ def _take_one(instance: Instance, found: FoundPartition, *, at: datetime) -> Non
         "promises": list(found.promises),
         "log_tail": found.log_tail,
     }
-    if found.connection:
+    if found.connection and found.connection != connection_of(instance):
         changes["connection_sealed"] = sealed_connection(instance, found.connection)
     if found.state == State.STARTED and instance.first_started_at is None:
         changes["first_started_at"] = at
@@ -88,8 +88,11 @@ def _take_one(instance: Instance, found: FoundPartition, *, at: datetime) -> Non
     if found.state != instance.state:
         move(instance, found.state, at=at, by=BY, why=found.reason, also=changes)
     else:
+        # Most of a report is what it was: only what differs is written.
         changes["state_reason"] = found.reason
-        Instance.objects.filter(pk=instance.pk).update(**changes)
+        news = {name: value for name, value in changes.items() if getattr(instance, name) != value}
+        if news:
+            Instance.objects.filter(pk=instance.pk).update(**news)
 
 
 def _take_releases(node: ComputeNode, report: Report, *, at: datetime) -> None:

@@ -14,6 +14,8 @@ from tests.fleet.fleet import Host
 
 VENV = ROOT / "var" / "venv-peers"
 ANSIBLE, PYINFRA, SLAPOS = "ansible-core==2.19.14", "pyinfra==3.10.0", "slapos.core==1.26.1"
+# slapproxy imports it and does not ask for it.
+NETWORK_CACHE = "slapos.libnetworkcache==0.30"
 _PLAY_SECONDS = 900
 
 _PLAYBOOK = """\

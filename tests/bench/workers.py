@@ -83,13 +83,10 @@ def cpu_of(pids: Sequence[int]) -> float:
     return total
 
 
-def resident_bytes(pids: Sequence[int]) -> int:
-    """Return the memory that processes and their children hold now."""
-    total = 0
-    for pid in _with_children(pids):
-        with contextlib.suppress(OSError):
-            total += int(Path(f"/proc/{pid}/statm").read_text().split()[1])
-    return total * resource.getpagesize()
+def children_cpu() -> float:
+    """Return the CPU seconds of all our children that have ended."""
+    used = resource.getrusage(resource.RUSAGE_CHILDREN)
+    return used.ru_utime + used.ru_stime
 
 
 def _with_children(pids: Sequence[int]) -> list[int]:
