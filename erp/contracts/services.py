@@ -26,13 +26,21 @@ class NotInForce(DomainError):
     code = "not_in_force"
 
 
-@transaction.atomic
 def order(buyer: Organisation, wish: orders.Wish, *, by: str, at: datetime) -> Order:
     """Place an order, and accept it at once when the buyer's credit limit allows it.
 
-    The row of the buyer is locked by `place`, so two orders at once cannot both slip below the
-    limit. An order above it stays placed until the seller decides.
+    An order above it stays placed until the seller decides. What was decided stays so: asking for
+    it again costs one statement and no lock.
     """
+    earlier = orders.earlier_of(buyer, wish)
+    if earlier and earlier.state != Ordered.PLACED:
+        return earlier
+    return _order(buyer, wish, by=by, at=at)
+
+
+@transaction.atomic
+def _order(buyer: Organisation, wish: orders.Wish, *, by: str, at: datetime) -> Order:
+    """The row of the buyer is locked: two orders at once cannot both slip below the limit."""
     placed = orders.place(buyer, wish, by=by, at=at)
     if placed.state == Ordered.PLACED and _within_limit(buyer, placed):
         accept(placed, by="credit limit", at=at)

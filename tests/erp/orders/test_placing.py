@@ -1,11 +1,12 @@
 """Orders: once per key, inside the schema, inside the credit limit."""
 
 import threading
+from concurrent.futures import ThreadPoolExecutor
 from decimal import Decimal
 from typing import Any
 
 import pytest
-from django.db import connection
+from django.db import connection, transaction
 
 from erp.base import scope
 from erp.base.journal import JournalLine
@@ -33,6 +34,39 @@ def test_the_same_key_is_the_same_order(tree: Tree) -> None:
     assert (Order.objects.count(), Contract.objects.count()) == (1, 1)
     assert (first.seller, first.monthly_minor, first.state) == (tree.reseller, 1000, "accepted")
     assert JournalLine.objects.filter(event="placed").count() == 1
+
+
+def test_asking_again_for_what_was_decided_costs_one_statement(
+    tree: Tree, django_assert_num_queries: Any
+) -> None:
+    plan = a_plan(tree.provider)
+    a_price_list(tree.reseller, plan)
+    first = contracts.order(tree.customer, a_wish(plan), by="alice", at=NOON)
+
+    with django_assert_num_queries(1):
+        assert contracts.order(tree.customer, a_wish(plan), by="alice", at=NOON) == first
+
+
+@pytest.mark.django_db(transaction=True)
+def test_while_an_order_is_placed_nodes_go_on_storing_what_refers_to_the_buyer() -> None:
+    tree = a_tree()
+    plan = a_plan(tree.provider)
+    a_price_list(tree.reseller, plan)
+
+    def refer() -> int:
+        """Take the lock that every row with a foreign key to the buyer takes."""
+        with scope.everything("a test"), transaction.atomic(), connection.cursor() as cursor:
+            cursor.execute("SET LOCAL lock_timeout = '2s'")
+            cursor.execute(
+                "SELECT id FROM erp_organisation WHERE id = %s FOR KEY SHARE", [tree.customer.pk]
+            )
+            found = int(cursor.fetchone()[0])
+        connection.close()
+        return found
+
+    with transaction.atomic(), ThreadPoolExecutor(1) as pool:
+        services.place(tree.customer, a_wish(plan), by="alice", at=NOON)
+        assert pool.submit(refer).result(30) == tree.customer.pk
 
 
 @pytest.mark.parametrize("other", [{"name": "Other"}, {"parameters": {"title": "Bye"}}])
