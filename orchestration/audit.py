@@ -4,12 +4,12 @@ from collections.abc import Callable, Mapping
 from datetime import timedelta
 
 from django.db import connection
-from django.db.models import F, Q
+from django.db.models import Count, F, Q
 from django.utils import timezone
 
 from orchestration.instances.models import Instance
 from orchestration.instances.states import Requested, State
-from orchestration.nodes.models import ComputePartition, NodeLease
+from orchestration.nodes.models import ComputePartition, NodeLease, NodeRoom
 
 MOST = 20
 # Two sweeps of every step, and a build.
@@ -28,7 +28,14 @@ def instances_have_one_place() -> list[str]:
         if node == last_node and first < last_end:
             broken.append(f"partition {name} of node {node} shares ports with another")
         last_node, last_end = node, first + count
-    return broken
+    return broken + _miscounted()
+
+
+def _miscounted() -> list[str]:
+    """Return the nodes whose room is not what their partitions say."""
+    free = Count("node__partitions", filter=Q(node__partitions__instance=None))
+    rooms = NodeRoom.objects.annotate(found=free).exclude(found=F("free_partitions"))
+    return [f"the room of node {one.node_id} is not counted right" for one in rooms[:MOST]]
 
 
 def what_runs_is_wanted() -> list[str]:

@@ -13,11 +13,12 @@ from django.db.models.expressions import CombinedExpression, RawSQL
 
 from orchestration.allocation.choose import Candidate, Wish
 from orchestration.instances.models import Instance
-from orchestration.nodes.models import ComputeNode
+from orchestration.nodes.models import ComputeNode, NodeRoom
 from orchestration.nodes.states import ClosedFor, State
 
 # Two allocators at once choose the same best node; the others are for those that come second.
 FEW = 20
+EMPTIEST = 100
 _PLACED = Instance.objects.filter(partition__isnull=False)
 _COLUMNS = (
     "pk", "reference", "name", "region", "country", "network", "labels", "state", "state_reason",
@@ -40,13 +41,26 @@ def candidates(wish: Wish, *, most: int | None = None) -> list[Candidate]:
 def shortlist(wish: Wish, *, but: Collection[int] = ()) -> list[Candidate]:
     """Return the few emptiest nodes that seem to fit.
 
+    The emptiest of all are walked first, by their index: mostly one of them fits, and a database
+    that has not looked at its tables yet finds them as fast.
+
     Args:
         but: nodes that are left out.
     """
+    rooms = NodeRoom.objects.filter(free_partitions__gt=0)
+    walk = rooms.order_by("-free_partitions", "node_id").values_list("node_id", flat=True)
+    emptiest = list(walk[:EMPTIEST])
+    found = _described(wish, _fitting(wish, but).filter(pk__in=emptiest)[:FEW])
+    if not found and len(emptiest) == EMPTIEST:
+        found = _described(wish, _fitting(wish, but)[:FEW])
+    return found
+
+
+def _fitting(wish: Wish, but: Collection[int]) -> QuerySet[ComputeNode]:
     is_open = Q(state=State.READY) | Q(state=State.CLOSED, closed_for=ClosedFor.CAPACITY)
     nodes = ComputeNode.objects.filter(is_open, room__free_partitions__gt=0).exclude(pk__in=but)
     fitting = _with_company(_with_room(_in_place(nodes, wish.sla), wish), wish)
-    return _described(wish, fitting.order_by("-room__free_partitions", "room__node_id")[:FEW])
+    return fitting.order_by("-room__free_partitions", "room__node_id")
 
 
 def _in_place(nodes: QuerySet[ComputeNode], sla: Mapping[str, Any]) -> QuerySet[ComputeNode]:

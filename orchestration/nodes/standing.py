@@ -68,6 +68,8 @@ def _wrong(offset: int | None, most: int) -> str:
 
 def in_words(offset_ms: int) -> str:
     """Return how far a clock is from the Master's."""
+    if abs(offset_ms) < 500:
+        return "the same as the Master's"
     seconds = abs(offset_ms) / 1000
     size = f"{seconds:.1f} seconds" if seconds < 120 else f"{seconds / 60:.0f} minutes"
     return f"{size} {'ahead of' if offset_ms > 0 else 'behind'} the Master's"

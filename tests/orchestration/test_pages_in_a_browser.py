@@ -8,11 +8,13 @@ import pytest
 from erp.base.lifecycle import move
 from erp.customers.states import Role
 from orchestration.convergence.models import ConvergencePass
+from orchestration.instances import services as instances
 from orchestration.instances.models import Instance
 from orchestration.node_agent.bundle import version
+from orchestration.nodes.following import follow
 from orchestration.nodes.models import ComputeNode
 from tests.browser import Visit, axe, overflows, screenshot
-from tests.orchestration.builders import NOON, a_node, a_provider
+from tests.orchestration.builders import NOON, a_customer, a_line, a_node, a_provider
 from tests.orchestration.convergence.placed import an_instance_on
 from tests.orchestration.nodes import a_registered_node, a_user
 
@@ -69,7 +71,55 @@ def a_failed_instance() -> str:
     return f"/instances/{instance.reference}"
 
 
-PAGES = {"node-enrolling": an_enrolling_node, "node": a_busy_node, "instance": a_failed_instance}
+def a_dry_run() -> str:
+    customer = a_customer("Ours")
+    a_line(customer)
+    kinds: list[dict[str, Any]] = [
+        {"region": "paris", "country": "FR", "network": "blue", "labels": ["ssd", "gpu"]},
+        {"region": "lille", "country": "FR", "network": "red"},
+        {"region": "lille", "state": "closed", "state_reason": "new disks", "closed_for": "hand"},
+    ]
+    for number, columns in enumerate(kinds):
+        a_node(f"node-{number}", **columns)
+    return f"/placement/?customer={customer.reference}&product=static-site&at_labels=ssd"
+
+
+def a_node_to_drain() -> str:
+    node = a_node("old")
+    an_instance_on(node)
+    an_instance_on(node, partition="p1", state="started")
+    a_node("new", partitions=1)
+    return f"/placement/drain/{node.reference}"
+
+
+def a_node_to_edit() -> str:
+    return f"/nodes/{a_node(labels=['ssd']).reference}/edit"
+
+
+def a_node_that_closed_itself() -> str:
+    facts = {"disk_bytes": 2**40, "disk_free_bytes": 2**30, "memory_bytes": 2**33}
+    node = a_node(facts=facts, clock_offset_ms=90_000)
+    follow(node.pk, at=NOON)
+    return f"/nodes/{node.reference}"
+
+
+def a_waiting_instance() -> str:
+    a_node(region="paris")
+    line = a_line(a_customer(), sla={"region": "rome"})
+    instances.follow_contract(line.contract, at=NOON)
+    return f"/instances/{Instance.objects.get(line=line).reference}"
+
+
+PAGES = {
+    "node-enrolling": an_enrolling_node,
+    "node": a_busy_node,
+    "instance": a_failed_instance,
+    "dry-run": a_dry_run,
+    "drain": a_node_to_drain,
+    "node-edit": a_node_to_edit,
+    "node-closed": a_node_that_closed_itself,
+    "waiting": a_waiting_instance,
+}
 
 
 @pytest.mark.parametrize("name", PAGES)

@@ -84,6 +84,11 @@ def test_the_shortlist_leaves_out_exactly_what_does_not_fit(
         assert [one.pk for one in choose(wish, queries.shortlist(wish)).fits] == fitting, wish
         assert {one.pk for one in queries.shortlist(wish)} == set(fitting), wish
         some += len(fitting)
+        with monkeypatch.context() as patch:
+            patch.setattr(queries, "EMPTIEST", 5)
+            first = [one.pk for one in queries.shortlist(wish)]
+        assert first == fitting[: len(first)], wish
+        assert bool(first) == bool(fitting), wish
     assert some > 20
 
 
@@ -135,8 +140,6 @@ def many_nodes(count: int) -> None:
 
 def test_ten_thousand_nodes_cost_no_more_than_a_few() -> None:
     many_nodes(10_000)
-    with connection.cursor() as cursor:
-        cursor.execute("ANALYZE orchestration_computenode, orchestration_noderoom")
     line = a_line(limits={"memory_bytes": GIB}, sla={"region": "b"})
     instances.follow_contract(line.contract, at=NOON)
     waiting = Instance.objects.get(line=line)
@@ -147,10 +150,11 @@ def test_ten_thousand_nodes_cost_no_more_than_a_few() -> None:
         found = choose(wish, queries.shortlist(wish))
         spent.append(time.perf_counter() - began)
         assert len(found.fits) == queries.FEW
-    # A walk over all nodes takes several times as long, on a machine that does nothing else.
-    assert min(spent) < 0.05, spent
+    # Ten milliseconds on a machine that does nothing else (docs/benchmarks.md).
+    assert min(spent) < 0.03, spent
     with CaptureQueriesContext(
         connection,
     ) as asked:
         assert services.place(waiting.pk, at=NOON)
     assert len(asked) <= 12, [one["sql"] for one in asked]
+

@@ -75,5 +75,5 @@ def test_a_node_is_full_by_partitions_or_by_promised_memory() -> None:
 
 
 def test_an_offset_is_read_as_people_say_it() -> None:
-    assert in_words(-250) == "0.2 seconds behind the Master's"
-    assert in_words(250) == "0.2 seconds ahead of the Master's"
+    assert in_words(-499) == in_words(0) == "the same as the Master's"
+    assert in_words(2500) == "2.5 seconds ahead of the Master's"
