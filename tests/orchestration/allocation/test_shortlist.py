@@ -157,4 +157,3 @@ def test_ten_thousand_nodes_cost_no_more_than_a_few() -> None:
     ) as asked:
         assert services.place(waiting.pk, at=NOON)
     assert len(asked) <= 12, [one["sql"] for one in asked]
-
