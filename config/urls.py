@@ -24,6 +24,7 @@ urlpatterns = [
     path("metering/", include("orchestration.metering.urls")),
     path("monitoring/", include("orchestration.monitoring.urls")),
     path("ledger/", include("billing.ledger.urls")),
+    path("reports/", include("billing.reports.urls")),
     path("billing-runs/", include("billing.runs.urls")),
     path("invoices/", include("billing.invoicing.urls")),
     path("payments/", include("billing.payments.urls")),

@@ -32,7 +32,7 @@ from erp.customers.models import Organisation
 MOST_LEGS = 200
 MOST_BALANCES = 5000
 _LARGEST = 10**15
-_PREFIXES = ("manual:", "opening:")
+PREFIXES = ("manual:", "opening:")
 
 
 class Unreadable(DomainError):
@@ -147,7 +147,7 @@ def reverse_by_hand(entry: Entry, *, at: datetime, on: date, by: str, why: str) 
         NotByHand: the entry was written by an invoice, a payment or a release.
         ReversedAlready, PeriodLocked: see `reverse`.
     """
-    if not entry.key.startswith(_PREFIXES):
+    if not entry.key.startswith(PREFIXES):
         raise NotByHand(
             f"{entry.full_number} was written by {entry.key.partition(':')[0]} {entry.piece}: "
             "correct that document, the books follow."

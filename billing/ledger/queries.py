@@ -1,11 +1,17 @@
 """The books as they are read by the ledger itself; `billing.reports` makes reports of them."""
 
 from datetime import date, datetime, timedelta
-from typing import Any
 
-from django.db.models import F, Max, Q, QuerySet, Sum
+from django.db.models import F, Max, Q, QuerySet
 
-from billing.ledger.models import Account, Anchor, Deferral, Entry
+from billing.ledger.models import (
+    Account,
+    Anchor,
+    Deferral,
+    Entry,
+    Lettering,
+    PartAccount,
+)
 from erp.base.tenancy import AnyUser
 from erp.customers.access import sellers_for
 from erp.customers.models import Organisation
@@ -57,12 +63,12 @@ def anchors(books: Organisation) -> QuerySet[Anchor]:
     return Anchor.objects.filter(organisation=books).order_by("-position")
 
 
-def balances(books: Organisation) -> list[dict[str, Any]]:
-    """Return the accounts with what stands on each, per currency: debit positive."""
-    rows = Account.objects.filter(organisation=books, postings__isnull=False)
-    sums = (
-        rows.values("code", "name", "postings__entry__currency")
-        .annotate(minor=Sum("postings__minor"))
-        .order_by("code", "postings__entry__currency")
-    )
-    return [dict(row) for row in sums]
+def letterings(account: Account) -> QuerySet[Lettering]:
+    """Return the codes of an account that stand, newest first, with what bears them."""
+    standing = account.letterings.filter(undone_at=None).order_by("-number")
+    return standing.prefetch_related("postings__entry")
+
+
+def mapped(books: Organisation) -> QuerySet[PartAccount]:
+    """Return the parts that are booked on another account than the chart's, newest first."""
+    return PartAccount.objects.filter(organisation=books).order_by("-from_on", "-pk")

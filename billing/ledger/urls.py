@@ -2,10 +2,17 @@
 
 from django.urls import path
 
-from billing.ledger import views
+from billing.ledger import desk, views
 
 app_name = "ledger"
 urlpatterns = [
     path("", views.journal, name="list"),
-    path("balances", views.balances, name="balances"),
+    path("new", views.new, name="new"),
+    path("opening", views.opening, name="opening"),
+    path("books", desk.settings, name="settings"),
+    path("books/<str:action>", desk.act, name="act"),
+    path("entries/<str:reference>/reverse", views.reversal, name="reverse"),
+    path("accounts/<int:pk>", views.account, name="account"),
+    path("accounts/<int:pk>/letter", views.letter, name="letter"),
+    path("accounts/<int:pk>/letters/<str:code>/off", views.unletter, name="unletter"),
 ]

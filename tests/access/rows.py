@@ -11,6 +11,8 @@ from typing import Any
 
 from billing.invoicing.models import Invoice, InvoiceLine
 from billing.invoicing.states import State as Invoiced
+from billing.ledger.models import Entry, Journal
+from billing.ledger.services import Fact, chart_of, post
 from billing.rating.models import RatedLine, RatingRun
 from billing.runs.models import BillingRun, Outcome, RunItem
 from erp.catalogue.models import Offer, Plan, PriceList
@@ -172,6 +174,21 @@ def _line(of: Organisation) -> Kwargs | None:
     return {"pk": line.pk} if line else None
 
 
+def _entry(of: Organisation) -> Entry | None:
+    """One by hand, in the books of a seller."""
+    if of.kind == Kind.CUSTOMER:
+        return None
+    chart = chart_of(of)
+    amounts = {chart.bank: 100, chart.opening: -100}
+    return post(of, Fact("manual:K", Journal.MISC, "EUR", "A test", amounts), at=NOON)
+
+
+def _account(of: Organisation) -> Kwargs | None:
+    entry = _entry(of)
+    leg = entry.postings.first() if entry else None
+    return {"pk": leg.account_id} if leg else None
+
+
 def by_reference(make: Callable[[Organisation], Any], **more: Any) -> Maker:
     """Return a maker of `reference` (and more) from a maker of rows."""
 
@@ -219,6 +236,10 @@ ROWS: Mapping[str, Maker] = {
         by_reference(instance_of),
     ),
     **_each("instances:of_line metering:of_line monitoring:of_line", _line),
+    "ledger:act": lambda of: {"action": "lift"} if of.kind == Kind.PROVIDER else None,
+    "ledger:reverse": by_reference(_entry),
+    **_each("ledger:account ledger:letter", _account),
+    "ledger:unletter": lambda of: (found | {"code": "AA"}) if (found := _account(of)) else None,
     **_each("billing-runs:detail billing-runs:live billing-runs:issue", _run),
     "billing-runs:retry": _run_item,
     **_each(

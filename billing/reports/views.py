@@ -1,0 +1,156 @@
+"""Pages and files of reports, and the exports for the tax office and the tax adviser."""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from django.contrib.auth.decorators import login_required
+from django.http import HttpResponse, HttpResponseBase, StreamingHttpResponse
+from django.shortcuts import render
+from django.utils.http import urlencode
+from django.views.decorators.http import require_GET
+
+from billing.ledger.access import books_for
+from billing.ledger.services import day_in
+from billing.reports import accounts, datev, fec, receivables, sales
+from billing.reports.files import csv_lines, workbook
+from billing.reports.forms import AskForm, DatevForm, FecForm, usual
+from billing.reports.table import Asked, Table, shown
+from erp.base.doors import UserRequest, now
+from erp.base.errors import DomainError
+from erp.customers.models import Organisation
+
+PAGE = 100
+_XLSX = "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet"
+
+
+@dataclass(frozen=True, slots=True)
+class Report:
+    """A report: its name on the tab, what makes it, and which fields it asks for."""
+
+    label: str
+    make: Callable[[Organisation, Asked], Table]
+    uses: frozenset[str]
+
+
+_PERIOD = {"from", "to", "currency"}
+REPORTS: Mapping[str, Report] = {
+    "journal": Report("Journal", accounts.journal, frozenset({*_PERIOD, "account", "journal"})),
+    "trial-balance": Report("Trial balance", accounts.trial_balance, frozenset(_PERIOD)),
+    "account": Report("Account", accounts.account, frozenset({*_PERIOD, "account"})),
+    "aged": Report("Aged receivables", receivables.aged, frozenset({"to", "currency"})),
+    "revenue": Report("Revenue", sales.revenue, frozenset(_PERIOD)),
+    "tax": Report("Tax", sales.tax, frozenset({*_PERIOD, "basis"})),
+    "deferred": Report("Deferred", sales.deferred, frozenset(_PERIOD)),
+}
+
+
+@login_required
+@require_GET
+def report(request: UserRequest, name: str) -> HttpResponseBase:
+    """Show one report, page by page, or send all of it as CSV or XLSX."""
+    books, choices = books_for(request.user, request.GET.get("books", ""))
+    kind, today = REPORTS[name], day_in(books, now())
+    values = usual(accounts.year_of(books, today), today, books.currency)
+    form = AskForm(values, request.GET, kind.uses)
+    wanted = request.GET.get("format", "")
+    after = request.GET.get("after", "")[:40]
+    is_file = wanted in {"csv", "xlsx"}
+    asked = form.asked(after="" if is_file else after, limit=None if is_file else PAGE)
+    table = kind.make(books, asked)
+    if is_file:
+        return _file(table, f"{name}-{asked.end:%Y-%m-%d}", wanted)
+    facts = {
+        "table": table,
+        "rows": list(shown(table)),
+        "total": list(zip(table.columns, table.total, strict=True)) if table.total else None,
+        "form": form,
+        "books": books,
+        "choices": choices,
+        "view": name,
+        "query": _query(request, books),
+        "reports": REPORTS.items(),
+        "is_first": not after,
+    }
+    return render(request, "reports/report.html", facts)
+
+
+def _query(request: UserRequest, books: Organisation) -> str:
+    """Return what was asked for without the page, for links."""
+    kept = {
+        key: str(value)
+        for key, value in request.GET.items()
+        if key not in {"after", "format", "books"}
+    }
+    return urlencode({"books": books.reference, **kept})
+
+
+def _file(table: Table, name: str, wanted: str) -> HttpResponseBase:
+    answer: HttpResponseBase
+    if wanted == "csv":
+        answer = StreamingHttpResponse(csv_lines(table), content_type="text/csv; charset=utf-8")
+    else:
+        answer = HttpResponse(workbook(table), content_type=_XLSX)
+    answer.headers["Content-Disposition"] = f'attachment; filename="{name}.{wanted}"'
+    return answer
+
+
+@login_required
+@require_GET
+def exports(request: UserRequest) -> HttpResponse:
+    """Show the exports for the tax office and for the tax adviser."""
+    books, _ = books_for(request.user, request.GET.get("books", ""))
+    today = day_in(books, now())
+    year = accounts.year_of(books, today)
+    forms = {
+        "fec_form": FecForm(initial={"day": today}),
+        "datev_form": DatevForm(initial={"start": year, "end": today}),
+    }
+    return _exports(request, forms, status=200)
+
+
+def _exports(request: UserRequest, forms: dict[str, Any], *, status: int) -> HttpResponse:
+    books, choices = books_for(request.user, request.GET.get("books", ""))
+    facts = {"books": books, "choices": choices, "view": "exports", "reports": REPORTS.items()}
+    return render(request, "reports/exports.html", facts | forms, status=status)
+
+
+@login_required
+@require_GET
+def fec_file(request: UserRequest) -> HttpResponseBase:
+    """Send the FEC of a financial year, or say why there is none."""
+    books, _ = books_for(request.user, request.GET.get("books", ""))
+    form = FecForm(request.GET)
+    try:
+        if form.is_valid():
+            year = accounts.year_of(books, form.cleaned_data["day"])
+            name = fec.name_of(books, year)
+            fec.check(books, year)
+            return _stream(fec.lines(books, year), name, f"text/plain; charset={fec.ENCODING}")
+    except DomainError as refusal:
+        form.add_error(None, str(refusal))
+    return _exports(request, {"fec_form": form, "datev_form": DatevForm()}, status=422)
+
+
+@login_required
+@require_GET
+def datev_file(request: UserRequest) -> HttpResponseBase:
+    """Send the DATEV stack of a period, or say why there is none."""
+    books, _ = books_for(request.user, request.GET.get("books", ""))
+    form = DatevForm(request.GET)
+    try:
+        if form.is_valid():
+            stack = datev.Stack(**form.cleaned_data)
+            datev.check(books, stack)
+            name = f"EXTF_Buchungsstapel_{stack.start:%Y%m%d}_{stack.end:%Y%m%d}.csv"
+            found = datev.lines(books, stack, at=now())
+            return _stream(found, name, f"text/csv; charset={datev.ENCODING}")
+    except DomainError as refusal:
+        form.add_error(None, str(refusal))
+    return _exports(request, {"fec_form": FecForm(), "datev_form": form}, status=422)
+
+
+def _stream(parts: Any, name: str, content_type: str) -> StreamingHttpResponse:
+    answer = StreamingHttpResponse(parts, content_type=content_type)
+    answer.headers["Content-Disposition"] = f'attachment; filename="{name}"'
+    return answer

@@ -1,0 +1,178 @@
+"""Reports: exact numbers, pages that end, files that say the same."""
+
+import csv
+from datetime import date
+from io import BytesIO, StringIO
+from typing import Any
+from xml.etree import ElementTree
+from zipfile import ZipFile
+
+import pytest
+from django.db import connection
+
+from billing.ledger.lettering import letter_item
+from billing.ledger.models import Journal
+from billing.ledger.services import Fact, post
+from billing.reports import accounts, receivables, sales
+from billing.reports.files import csv_lines, workbook
+from billing.reports.table import Asked, Table
+from erp.customers.models import Organisation
+from tests.billing.builders import OPENED, FakeUsage, a_customer, a_provider
+from tests.billing.reports.books import some_books
+
+pytestmark = pytest.mark.django_db
+YEAR = (date(2026, 1, 1), date(2026, 12, 31))
+
+
+@pytest.fixture
+def books(usage: FakeUsage) -> Organisation:
+    return some_books(usage)
+
+
+def asked(start: date = YEAR[0], end: date = YEAR[1], **more: Any) -> Asked:
+    return Asked(start, end, "EUR", **more)
+
+
+def cells(table: Table) -> list[tuple[Any, ...]]:
+    return [row.cells for row in table.rows]
+
+
+def test_the_trial_balance_is_zero_and_names_what_moved(books: Organisation) -> None:
+    table = accounts.trial_balance(books, asked(date(2026, 12, 1)))
+    assert cells(table) == [
+        ("411", "Customers", 4800, 9600, 7200, 7200),
+        ("44571.FR.20.00", "VAT collected, FR 20.00 %", -800, None, 1600, -2400),
+        ("512", "Bank", None, 7200, 150, 7050),
+        ("627", "Bank charges", None, 150, None, 150),
+        ("7061", "Subscriptions", -3000, None, 6000, -9000),
+        ("7062", "Usage", None, None, 1000, -1000),
+        ("7063", "Set-up fees", -1000, None, 1000, -2000),
+    ]
+    assert table.total == ("Total", "", 0, 16950, 16950, 0)
+
+
+def test_a_new_year_starts_without_the_sales_of_the_last(books: Organisation) -> None:
+    table = accounts.trial_balance(books, asked(date(2027, 1, 1), date(2027, 1, 31)))
+    assert cells(table)[0] == ("", "Results of earlier years", -11850, None, None, -11850)
+    assert [row[0] for row in cells(table)] == ["", "411", "44571.FR.20.00", "512"]
+    assert table.total is not None
+    assert table.total[-1] == 0
+
+
+def test_an_account_runs_over_pages_without_a_jump(books: Organisation) -> None:
+    whole = cells(accounts.account(books, asked(account="512", limit=None)))
+    assert [row[-1] for row in whole] == [0, 1200, 7200, 7050]
+    pages, after = [], ""
+    for _ in range(9):
+        table = accounts.account(books, asked(account="512", limit=1, after=after))
+        pages += cells(table)[1:]
+        after = table.next_after
+        if not after:
+            break
+    assert pages == whole[1:]
+
+
+def test_what_is_owed_is_aged_by_its_due_date(books: Organisation) -> None:
+    def owed(on: date) -> list[tuple[Any, ...]]:
+        return [row[:1] + row[2:] for row in cells(receivables.aged(books, asked(end=on)))]
+
+    assert owed(date(2026, 11, 2)) == [("Anna", 4800, None, None, None, None, 4800)]
+    assert owed(date(2026, 12, 2)) == [("Anna", 7200, None, None, None, None, 7200)]
+    assert owed(date(2026, 12, 31)) == [("Anna", 3600, 3600, None, None, None, 7200)]
+    assert owed(date(2027, 4, 1)) == [("Anna", None, None, None, None, 7200, 7200)]
+    assert owed(date(2026, 11, 1)) == []
+
+
+def test_a_past_day_shows_what_was_open_then(usage: FakeUsage) -> None:
+    books, ben = a_provider(), a_customer("Ben")
+    account = f"411.{ben.reference}"
+    facts = [("a", 500, date(2026, 10, 1)), ("b", -500, date(2026, 12, 1))]
+    for key, minor, day in facts:
+        fact = Fact(key, Journal.MISC, "EUR", key, {account: minor, "758": -minor}, item="F-1")
+        post(books, fact, at=OPENED, on=day)
+
+    letter_item(books, account, "F-1", at=OPENED, by="anna")
+    assert cells(receivables.aged(books, asked(end=date(2026, 12, 1)))) == []
+    (row,) = cells(receivables.aged(books, asked(end=date(2026, 11, 30))))
+    assert row[-1] == 500
+
+
+def test_the_list_of_debtors_has_pages_and_one_total(usage: FakeUsage) -> None:
+    books = a_provider()
+    for number in range(5):
+        code = f"411.{a_customer(f'C{number}').reference}"
+        legs = {code: 100 + number, "758": -100 - number}
+        post(books, Fact(f"K{number}", Journal.MISC, "EUR", "x", legs), at=OPENED)
+    first = receivables.aged(books, asked(limit=2))
+    second = receivables.aged(books, asked(limit=2, after=first.next_after))
+    third = receivables.aged(books, asked(limit=2, after=second.next_after))
+    names = [row[0] for table in (first, second, third) for row in cells(table)]
+    assert (names, third.next_after) == (["C0", "C1", "C2", "C3", "C4"], "")
+    assert {table.total[-1] for table in (first, second, third) if table.total} == {510}
+
+
+def test_revenue_is_told_by_month_product_and_kind(books: Organisation) -> None:
+    table = sales.revenue(books, asked())
+    assert cells(table) == [
+        (date(2026, 11, 1), "site", "recurring", 1, 3000),
+        (date(2026, 11, 1), "site", "setup", 1, 1000),
+        (date(2026, 12, 1), "site", "metered", 1, 1000),
+        (date(2026, 12, 1), "site", "recurring", 2, 6000),
+        (date(2026, 12, 1), "site", "setup", 1, 1000),
+    ]
+    assert table.total == ("Total", "", "", None, 12000)
+
+
+def test_tax_as_invoiced_agrees_with_the_books(books: Organisation) -> None:
+    table = sales.tax(books, asked())
+    assert cells(table) == [("Standard", "20 %", 3, 12000, 2400)]
+    assert "exactly this" in table.note
+
+
+def test_tax_as_paid_follows_the_payments_to_the_cent(books: Organisation) -> None:
+    table = sales.tax(books, asked(basis="paid"))
+    assert cells(table) == [("Standard", "20 %", 2, 6000, 1200)]
+
+
+def test_csv_and_workbook_say_what_the_page_says(books: Organisation) -> None:
+    table = accounts.trial_balance(books, asked())
+    read = list(csv.reader(StringIO("".join(csv_lines(table)))))
+    assert read[0] == ["Account", "Name", "Opening", "Debit", "Credit", "Closing", "Currency"]
+    assert ["512", "Bank", "", "72.00", "1.50", "70.50", "EUR"] in read
+    with ZipFile(BytesIO(workbook(table))) as book:
+        sheet = ElementTree.fromstring(book.read("xl/worksheets/sheet1.xml"))
+    numbers = [cell.text for cell in sheet.iter() if cell.tag.endswith("}v")]
+    assert {"72.00", "1.50", "70.50"} <= set(numbers)
+
+
+def test_a_text_in_a_workbook_is_never_a_formula(books: Organisation) -> None:
+    legs = {"512": 1, "758": -1}
+    post(books, Fact("X", Journal.MISC, "EUR", '=HYPERLINK("x")', legs), at=OPENED)
+    table = accounts.journal(books, asked(limit=None))
+    with ZipFile(BytesIO(workbook(table))) as book:
+        assert b"<f>" not in book.read("xl/worksheets/sheet1.xml")
+    again = accounts.journal(books, asked(limit=None))
+    assert "'=HYPERLINK" in "".join(csv_lines(again))
+
+
+def test_aging_reads_the_index_of_what_is_open(
+    usage: FakeUsage, django_assert_num_queries: Any
+) -> None:
+    """The bound is what `docs/benchmarks.md` measures; here it is the plan that is looked at."""
+    books = a_provider()
+    code = f"411.{a_customer().reference}"
+    post(books, Fact("K", Journal.MISC, "EUR", "x", {code: 100, "758": -100}), at=OPENED)
+    with django_assert_num_queries(1):
+        receivables.aged(books, asked())
+    with connection.cursor() as cursor:
+        cursor.execute("SET LOCAL enable_seqscan = off")
+        facts: dict[str, Any] = {
+            "books": books.pk,
+            "currency": "EUR",
+            "end": YEAR[1],
+            "after": 0,
+            "limit": 101,
+        }
+        cursor.execute(f"EXPLAIN {receivables._AGED}", facts)
+        plan = "\n".join(line for (line,) in cursor.fetchall())
+    assert "posting_open" in plan
