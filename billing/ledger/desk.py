@@ -6,7 +6,7 @@ from typing import Any
 from django.contrib import messages
 from django.contrib.auth.decorators import login_required
 from django.forms import Form
-from django.http import Http404, HttpResponse
+from django.http import HttpResponse
 from django.shortcuts import redirect, render
 from django.urls import reverse
 from django.views.decorators.http import require_GET, require_POST
@@ -82,14 +82,14 @@ def _chart(books: Organisation, form: Form, by: str) -> str:
 
 
 def _part(books: Organisation, form: Form, by: str) -> str:
-    assert isinstance(form, PartForm), "see _FORMS"
+    assert isinstance(form, PartForm), "see WORK"
     made = setup.map_part(
         books, form.mapping(), from_on=form.cleaned_data["from_on"], at=now(), by=by
     )
     return f"{made.part} is booked on {made.code} from {made.from_on:%Y-%m-%d} on."
 
 
-_WORK: Mapping[str, tuple[Callable[[Any, Organisation], Form], Callable[..., str]]] = {
+WORK: Mapping[str, tuple[Callable[[Any, Organisation], Form], Callable[..., str]]] = {
     "close": (lambda data, books: CloseForm(data), _close),
     "lift": (lambda data, books: LiftForm(data), _lift),
     "chart": (lambda data, books: ChartForm(data), _chart),
@@ -101,11 +101,9 @@ _WORK: Mapping[str, tuple[Callable[[Any, Organisation], Form], Callable[..., str
 @require_POST
 def act(request: UserRequest, action: str) -> HttpResponse:
     """Close, lift, choose the chart or map a part of it."""
-    if action not in _WORK:
-        raise Http404
     books, choices = books_for(request.user, request.GET.get("books", ""))
     require(request.user, books, Right.KEEP_BOOKS)
-    make, work = _WORK[action]
+    make, work = WORK[action]
     form = make(request.POST, books)
     try:
         if form.is_valid():

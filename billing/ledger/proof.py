@@ -56,7 +56,7 @@ SELECT position, hash FROM billing_entry WHERE organisation_id = %s ORDER BY pos
 class Proof:
     """What was looked at, and what does not hold: a sentence each, none when all is well."""
 
-    count: int
+    entries: int
     hash: str
     broken: tuple[str, ...]
 

@@ -14,9 +14,11 @@ from erp.customers.models import Organisation
 
 MONEY, DAY = Kind.MONEY, Kind.DAY
 
+# The code of the row of what is no account.
+RESULTS = "–"
 # Customers stand together; what sales and costs made in earlier years stands in one row.
 _TRIAL_BALANCE = """
-SELECT CASE WHEN NOT is_kept THEN '' WHEN party_id IS NULL THEN code
+SELECT CASE WHEN NOT is_kept THEN '–' WHEN party_id IS NULL THEN code
             ELSE split_part(code, '.', 1) END AS code,
     CASE WHEN NOT is_kept THEN 'Results of earlier years' WHEN party_id IS NULL THEN min(name)
          ELSE 'Customers' END AS name,
@@ -61,7 +63,7 @@ def trial_balance(books: Organisation, asked: Asked) -> Table:
 
 
 def _behind(books: Organisation, one: Any, days: dict[str, Any]) -> str:
-    if not one.code:
+    if one.code == RESULTS:
         return ""
     if one.name == "Customers":
         return f"/reports/aged?{urlencode({'books': books.reference} | days)}"
@@ -106,7 +108,7 @@ def account(books: Organisation, asked: Asked) -> Table:
         asked.currency,
         columns,
         [
-            Row((None, "", "Balance before", "", None, "", None, None, opening)),
+            Row((asked.start, "", "Balance before", "", None, "", None, None, opening)),
             *_run(page, opening),
         ],
         next_after=f"{last.posted_on.isoformat()}.{last.pk}" if last and has_more else "",

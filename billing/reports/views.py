@@ -20,7 +20,7 @@ from erp.base.doors import UserRequest, now
 from erp.base.errors import DomainError
 from erp.customers.models import Organisation
 
-PAGE = 100
+PAGE = 50
 _XLSX = "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet"
 
 

@@ -236,7 +236,6 @@ ROWS: Mapping[str, Maker] = {
         by_reference(instance_of),
     ),
     **_each("instances:of_line metering:of_line monitoring:of_line", _line),
-    "ledger:act": lambda of: {"action": "lift"} if of.kind == Kind.PROVIDER else None,
     "ledger:reverse": by_reference(_entry),
     **_each("ledger:account ledger:letter", _account),
     "ledger:unletter": lambda of: (found | {"code": "AA"}) if (found := _account(of)) else None,

@@ -42,7 +42,7 @@ class Command(BaseCommand):
         broken = []
         for row in Books.objects.select_related("organisation").order_by("pk"):
             proof = prove(row.organisation)
-            self.stdout.write(f"{row.organisation.reference}:{proof.count}:{proof.hash}")
+            self.stdout.write(f"{row.organisation.reference}:{proof.entries}:{proof.hash}")
             broken += [f"{row.organisation.reference}: {sentence}" for sentence in proof.broken]
         return broken
 
