@@ -274,6 +274,16 @@ def test_old_versions_are_removed_and_their_logs_stay(app: App) -> None:
     assert len(list((app.place / "versions").glob("*.log"))) == 3
 
 
+def test_what_was_said_before_a_change_is_no_answer_after_it(app: App) -> None:
+    app.ask(**app.packed("one"))
+    app.start()
+    app.until()
+    app.stop()
+    assert app.look() == ""
+    app.ask(**app.packed("two"))
+    assert app.look() == "the change is not taken up yet"
+
+
 def test_a_server_that_died_is_started_again(app: App) -> None:
     app.ask(**app.packed("one"))
     app.start()

@@ -15,7 +15,9 @@ def version(place, _):
     path = place / "state.json"
     if not path.exists() or time.time() - path.stat().st_mtime > OLDEST_SECONDS:
         return "nothing looks after the application"
-    state = json.loads(path.read_text())
+    state, facts = json.loads(path.read_text()), (place / "app.json").stat()
+    if state["seen"] != [facts.st_mtime_ns, facts.st_ino, facts.st_size]:
+        return "the change is not taken up yet"
     if state["is_as_asked"]:
         return ""
     goes_on = f"; version {state['running']} goes on" if state["running"] else ""

@@ -70,7 +70,7 @@ class Application:
     def _read(self):
         """Read what is asked when its file was replaced: then nothing is waited for any more."""
         facts = self.config.stat()
-        seen = facts.st_mtime_ns, facts.st_ino, facts.st_size
+        seen = [facts.st_mtime_ns, facts.st_ino, facts.st_size]
         if seen != self.seen:
             self.seen, self.asked = seen, json.loads(self.config.read_text())
             self.problem, self.failures, self.due_at = "", 0, 0.0
@@ -136,6 +136,7 @@ class Application:
             "running": running.label if running else "",
             "is_as_asked": is_same,
             "problem": self.problem,
+            "seen": self.seen,
         }
         path = self.place / "state.json"
         if not path.exists() or json.loads(path.read_text()) != state:
