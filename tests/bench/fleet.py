@@ -20,7 +20,7 @@ from tests.bench.workers import children_cpu, cpu_of, until, workers
 from tests.fleet.fleet import Fleet, Host, missing
 from tests.scenarios.world import a_service, enrolled
 
-HOSTS, ROUNDS, PASSES = 16, 5, 20
+HOSTS, ROUNDS, PASSES = 16, 3, 20
 LANES = ("-Q converge -P threads -c 8",)
 PASS_SECONDS = 120
 
