@@ -30,6 +30,7 @@ TIMETABLE = {
         _every(30, "orchestration.convergence.tasks.sweep_desired"),
         _every(5, "orchestration.convergence.tasks.sweep_nodes"),
         _every(15, "orchestration.convergence.tasks.sweep_enrolments"),
+        _every(10, "orchestration.convergence.tasks.sweep_silent"),
         _every(15, "orchestration.monitoring.tasks.sweep_incidents"),
         _every(30, "orchestration.monitoring.tasks.sweep_waits"),
         _every(3600, "orchestration.metering.tasks.sweep_weeks"),

@@ -3,6 +3,7 @@
 import base64
 import binascii
 import os
+import re
 from collections.abc import Mapping
 from typing import Any
 from urllib.parse import parse_qs, unquote, urlsplit
@@ -32,6 +33,14 @@ def whole(name: str, default: int) -> int:
     if not value.isdigit():
         raise ImproperlyConfigured(f"{name} must be a whole number, not {value!r}")
     return int(value)
+
+
+def place(name: str) -> str:
+    """Return `host:port`, or "" when it is not set; the host may be `[IPv6]`."""
+    value = os.environ.get(name, "")
+    if value and not re.fullmatch(r"([A-Za-z0-9.-]+|\[[0-9a-fA-F:]+\]):[0-9]{1,5}", value):
+        raise ImproperlyConfigured(f"{name} must look like host:port, not {value!r}")
+    return value
 
 
 def words(name: str, default: str) -> list[str]:

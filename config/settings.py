@@ -161,6 +161,9 @@ METRICS_TOKEN = env.text("TENANTRY_METRICS_TOKEN", "")
 # Where people find the portal: links in mails and in the demo.
 PORTAL = env.text("TENANTRY_PORTAL", "http://127.0.0.1:8000")
 
+# Where nodes that nobody can reach call us, as they see it: HOST:PORT of the node door.
+NODE_DOOR = env.place("TENANTRY_NODE_DOOR")
+
 LOGGING = {
     "version": 1,
     "disable_existing_loggers": False,

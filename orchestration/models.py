@@ -8,6 +8,8 @@ from orchestration.nodes.models import (
     ComputeNode,
     ComputePartition,
     EnrolmentStep,
+    NodeAuthority,
+    NodeCaller,
     NodeLease,
     NodeRoom,
 )
@@ -19,6 +21,8 @@ __all__ = [
     "ConvergencePass",
     "EnrolmentStep",
     "Instance",
+    "NodeAuthority",
+    "NodeCaller",
     "NodeLease",
     "NodeRoom",
     "Outage",

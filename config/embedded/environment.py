@@ -6,7 +6,7 @@ import secrets
 from collections.abc import Mapping
 from pathlib import Path
 
-from config.embedded import postgres, valkey
+from config.embedded import node, postgres, valkey
 from config.embedded.places import ROOT, Places
 
 
@@ -24,6 +24,7 @@ def environment(places: Places, *, port: int) -> dict[str, str]:
         "TENANTRY_HOSTS": "127.0.0.1,localhost",
         "TENANTRY_DATA_DIR": str(places.var / "data"),
         "TENANTRY_PORTAL": f"http://127.0.0.1:{port}",
+        "TENANTRY_NODE_DOOR": f"127.0.0.1:{node.door_port_of(places)}",
         "TENANTRY_NODE_DIR": str(places.node),
         "DJANGO_SETTINGS_MODULE": "config.settings",
         "PYTHONPATH": str(ROOT),

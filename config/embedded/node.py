@@ -67,7 +67,16 @@ def start(places: Places, environment: Mapping[str, str]) -> subprocess.Popen[by
 
 def port_of(places: Places) -> int:
     """Return the node's port: chosen once, because the enrolled node is known by it."""
-    kept = places.node / "port"
+    return _kept_port(places, "port")
+
+
+def door_port_of(places: Places) -> int:
+    """Return the node door's port: chosen once, because nodes that call remember it."""
+    return _kept_port(places, "door-port")
+
+
+def _kept_port(places: Places, name: str) -> int:
+    kept = places.node / name
     if not kept.exists():
         places.node.mkdir(mode=0o700, parents=True, exist_ok=True)
         # In no order: two systems that start at once must not look at the same port.

@@ -64,6 +64,9 @@ def programs(places: Places, env: Mapping[str, str], *, port: int) -> list[Servi
         ),
         program("Timetable", [*celery, *timetable], "beat"),
     ]
+    door = [sys.executable, str(ROOT / "manage.py"), "node_door", "--host", "127.0.0.1"]
+    door += ["--port", str(node.door_port_of(places))]
+    found.append(program("Node door", door, "node-door"))
     found.append(Service("Local SSH node", partial(node.start, places, env)))
     return found
 

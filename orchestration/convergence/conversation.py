@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
 from orchestration.convergence import upgrades
-from orchestration.convergence.ssh import BadAnswer, Session
+from orchestration.convergence.carrier import BadAnswer, Session
 from orchestration.nodes.models import ComputeNode
 
 # A node asks for the document and for each release once; more than this is a broken agent.

@@ -11,9 +11,10 @@ from django.db import transaction
 from erp.base.errors import DomainError
 from erp.base.lifecycle import move
 from orchestration.convergence import connections, lease
+from orchestration.convergence.carrier import BadAnswer, Session
+from orchestration.convergence.observed import facts_of, text_of
 from orchestration.convergence.services import worker_name
 from orchestration.convergence.ssh import (
-    BadAnswer,
     Connection,
     Target,
     new_key,
@@ -64,20 +65,20 @@ def enrol(node_pk: int, *, clock: Clock) -> bool:
 
 def _enrol(node: ComputeNode, clock: Clock) -> None:
     target = _reach(node, clock)
-    with _step(node, "Sign in", clock):
+    with step(node, "Sign in", clock):
         connection = Connection(target)
     with connection:
-        with _step(node, "Ship the agent", clock):
+        with step(node, "Ship the agent", clock):
             place = _ship(connection)
         facts = _bootstrap(node, connection, place, clock)
-    with _step(node, "Sign in with the node's own key", clock):
-        _greet(node)
-    with _step(node, "Forget the one-time credential", clock):
-        _finish(node, facts, at=clock())
+    with step(node, "Sign in with the node's own key", clock):
+        greet(node, connections.session_of(node))
+    with step(node, "Forget the one-time credential", clock):
+        finish(node, facts, at=clock())
 
 
 @contextmanager
-def _step(node: ComputeNode, name: str, clock: Clock) -> Iterator[None]:
+def step(node: ComputeNode, name: str, clock: Clock) -> Iterator[None]:
     """Show a step while it runs, and what became of it."""
     row = EnrolmentStep.objects.filter(node=node, name=name)
     row.update(state="running", started_at=clock(), ended_at=None, message="")
@@ -91,9 +92,9 @@ def _step(node: ComputeNode, name: str, clock: Clock) -> Iterator[None]:
 
 def _reach(node: ComputeNode, clock: Clock) -> Target:
     """Return whom to sign in to; without a pinned key the shown one waits for confirmation."""
-    with _step(node, "Reach the machine", clock):
+    with step(node, "Reach the machine", clock):
         shown = read_host_key(node.host, node.port) if not node.host_key else ""
-    with _step(node, "Check the host key", clock):
+    with step(node, "Check the host key", clock):
         if shown:
             raise HostKeyUnknown(
                 f"The machine shows {shown.split()[0]} {nodes.fingerprint(shown)}. Compare it "
@@ -128,11 +129,11 @@ def _bootstrap(
     facts: dict[str, Any] = {}
     names = iter(nodes.MACHINE_STEPS)
     began = clock()
-    _show_running(node, next(names, ""), began)
+    show_running(node, next(names, ""), began)
     try:
         for line in connection.run(command, given=asked):
-            facts |= _take_line(node, line, clock)
-            _show_running(node, next(names, ""), clock())
+            facts |= take_line(node, _read(line), clock)
+            show_running(node, next(names, ""), clock())
         if not facts:
             raise BadAnswer("The machine ended the preparation without its facts.")
     except DomainError as error:
@@ -169,28 +170,42 @@ def _own_public_key(node: ComputeNode) -> str:
     return node.public_key
 
 
-def _show_running(node: ComputeNode, name: str, at: datetime) -> None:
+def show_running(node: ComputeNode, name: str, at: datetime) -> None:
+    """Show that a step of the machine has begun."""
     row = EnrolmentStep.objects.filter(node=node, name=name, state__in=["waiting", "done"])
     row.update(state="running", started_at=at, ended_at=None, message="")
 
 
-def _take_line(node: ComputeNode, line: str, clock: Clock) -> dict[str, Any]:
+def _read(line: str) -> object:
     try:
-        said = json.loads(line)
-        name, is_ok, message = str(said["step"]), bool(said["ok"]), str(said["message"])
-    except (ValueError, KeyError, TypeError) as error:
+        return json.loads(line)
+    except (ValueError, RecursionError) as error:
         raise BadAnswer(f"The machine said something else than a step: {line[:200]!r}") from error
+
+
+def take_line(node: ComputeNode, said: object, clock: Clock) -> dict[str, Any]:
+    """Write down how a step on the machine ended; return the facts that came with it.
+
+    Raises:
+        BadAnswer: this is no step.
+        MachineRefused: the step did not work.
+    """
+    try:
+        assert isinstance(said, dict)
+        name, is_ok, message = text_of(said["step"]), bool(said["ok"]), text_of(said["message"])
+        facts = facts_of(said.get("facts") or {})
+    except (AssertionError, ValueError, KeyError, TypeError, AttributeError) as error:
+        raise BadAnswer(f"The machine said something else than a step: {said!r:.200}") from error
     EnrolmentStep.objects.filter(node=node, name=name).update(
         state="done" if is_ok else "failed", ended_at=clock(), message=message[:4000]
     )
     if not is_ok:
         raise MachineRefused(f"{name}: {message[:1000]}")
-    return dict(said.get("facts") or {})
+    return facts
 
 
-def _greet(node: ComputeNode) -> None:
-    """Sign in with the key that may run the agent only, and hear it answer."""
-    session = connections.session_of(node)
+def greet(node: ComputeNode, session: Session) -> None:
+    """Hear the agent answer to who it was signed in as."""
     fence = node.lease.fence
     answer = session.ask(
         {"op": "poll", "fence": fence, "revision": "", "acked": {"epoch": "", "seq": 0}}
@@ -200,8 +215,9 @@ def _greet(node: ComputeNode) -> None:
 
 
 @transaction.atomic
-def _finish(node: ComputeNode, facts: dict[str, Any], *, at: datetime) -> None:
+def finish(node: ComputeNode, facts: dict[str, Any], *, at: datetime) -> None:
     """Write the partitions down, drop the credential, and take instances from now on."""
+    assert node.service_address, "known from the start, or said by the machine with its request"
     for number in range(node.partition_count):
         ComputePartition.objects.get_or_create(
             node=node,

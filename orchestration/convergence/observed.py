@@ -91,18 +91,18 @@ def _parse(raw: Mapping[str, Any], *, node: str) -> Report:
     # Agents that know of no trial say nothing of one.
     refused = raw.get("agent_refused") or {"version": "", "reason": ""}
     return Report(
-        revision=_text(raw["revision"], 64),
-        applied=_text(raw["revision_applied"], 64),
-        state_hash=_text(raw["state_hash"], 64),
-        agent_version=_text(raw["agent_version"], 64),
-        agent_refused=_text(refused["version"], 64),
-        agent_refusal=_text(refused["reason"]),
-        epoch=_text(raw["epoch"], 64),
+        revision=text_of(raw["revision"], 64),
+        applied=text_of(raw["revision_applied"], 64),
+        state_hash=text_of(raw["state_hash"], 64),
+        agent_version=text_of(raw["agent_version"], 64),
+        agent_refused=text_of(refused["version"], 64),
+        agent_refusal=text_of(refused["reason"]),
+        epoch=text_of(raw["epoch"], 64),
         partitions=[_partition(one) for one in raw["partitions"]],
         releases=[_release(one) for one in raw["releases"]],
         samples=[dict(one) for one in raw["samples"]],
         events=[dict(one) for one in raw["events"][:MOST_PARTITIONS]],
-        facts={_text(name, 40): _fact(value) for name, value in _some(raw["facts"], MOST_FACTS)},
+        facts=facts_of(raw["facts"]),
     )
 
 
@@ -111,18 +111,18 @@ def _partition(one: Mapping[str, Any]) -> FoundPartition:
         raise BadReport(f"The report has an unknown state {one['state']!r:.40}.")
     pairs = _some(one["connection"], MOST_PAIRS)
     return FoundPartition(
-        name=_text(one["name"], 20),
-        instance=_text(one["instance_uid"], 12),
+        name=text_of(one["name"], 20),
+        instance=text_of(one["instance_uid"], 12),
         generation=int(one["generation"]),
         state=one["state"],
-        reason=_text(one["reason"]),
-        log_tail=_text(one["log_tail"]),
-        connection={_text(name, 60): _text(value, 2000) for name, value in pairs},
+        reason=text_of(one["reason"]),
+        log_tail=text_of(one["log_tail"]),
+        connection={text_of(name, 60): text_of(value, 2000) for name, value in pairs},
         promises=[
             {
-                "name": _text(promise["name"], 80),
+                "name": text_of(promise["name"], 80),
                 "ok": bool(promise["ok"]),
-                "message": _text(promise["message"], 300),
+                "message": text_of(promise["message"], 300),
             }
             for promise in one["promises"][:MOST_PROMISES]
         ],
@@ -133,10 +133,10 @@ def _release(one: Mapping[str, Any]) -> FoundRelease:
     if one["state"] not in RELEASE_STATES:
         raise BadReport(f"The report has an unknown state of a release {one['state']!r:.40}.")
     return FoundRelease(
-        uid=_text(one["uid"], 64),
+        uid=text_of(one["uid"], 64),
         state=one["state"],
-        reason=_text(one["reason"]),
-        log_tail=_text(one["log_tail"]),
+        reason=text_of(one["reason"]),
+        log_tail=text_of(one["log_tail"]),
     )
 
 
@@ -144,7 +144,7 @@ def _some(pairs: Mapping[str, Any], most: int) -> list[tuple[str, Any]]:
     return list(pairs.items())[:most]
 
 
-def _text(value: Any, most: int = LONGEST_TEXT) -> str:
+def text_of(value: Any, most: int = LONGEST_TEXT) -> str:
     """Return a text that PostgreSQL can hold, cut to its bound."""
     if not isinstance(value, str):
         raise TypeError(f"a text was expected, not {value!r:.40}")
@@ -153,7 +153,12 @@ def _text(value: Any, most: int = LONGEST_TEXT) -> str:
     return whole.replace("\x00", "")
 
 
+def facts_of(raw: Mapping[str, Any]) -> dict[str, str | int | bool]:
+    """Return what a machine says of itself, cut to its bounds."""
+    return {text_of(name, 40): _fact(value) for name, value in _some(raw, MOST_FACTS)}
+
+
 def _fact(value: Any) -> str | int | bool:
     if isinstance(value, bool | int):
         return value
-    return _text(value, 200)
+    return text_of(value, 200)

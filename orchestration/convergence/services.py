@@ -13,15 +13,17 @@ from erp.base.errors import DomainError
 from erp.base.lifecycle import move
 from erp.tickets.services import report_cause, resolve_cause
 from orchestration.convergence import connections, documents, intake, lease, upgrades
+from orchestration.convergence.carrier import BadAnswer, NodeUnreachable, Session
 from orchestration.convergence.conversation import TakesOver, poll
 from orchestration.convergence.models import ConvergencePass
 from orchestration.convergence.observed import parse
 from orchestration.convergence.plan import plan
 from orchestration.convergence.ssh import HostKeyChanged
 from orchestration.instances.models import Instance
+from orchestration.nodes import callers
 from orchestration.nodes.models import ComputeNode
-from orchestration.nodes.queries import VISITED
-from orchestration.nodes.states import State
+from orchestration.nodes.queries import PATIENCE, VISITED
+from orchestration.nodes.states import Carrier, State
 from orchestration.releases.models import SoftwareRelease
 
 BY = "convergence"
@@ -31,8 +33,6 @@ PAUSE = 0.4
 IDLE = timedelta(seconds=10)
 SOON = timedelta(seconds=1)
 FIRST_BACKOFF, LONGEST_BACKOFF = 2.0, 300.0
-# One failed visit may be a hiccup; the second makes the node unreachable.
-PATIENCE = 2
 # Closed or draining: such a node keeps its state when it vanishes.
 SET_ASIDE = (State.CLOSED, State.DRAINING)
 
@@ -44,20 +44,26 @@ def worker_name() -> str:
     return f"{socket.gethostname()}:{os.getpid()}"
 
 
-def converge(node_pk: int, *, clock: Clock, why: str) -> bool:
+def converge(node_pk: int, *, clock: Clock, why: str, session: Session | None = None) -> bool:
     """Make one pass over a node; False when another worker holds it or it is not visited.
+
+    A node that calls us is driven by the door that it called, which has the session; here its
+    turn is only made to come at once.
 
     A failure is kept on the node and in its history, and never raised: it is the node's state.
     """
     # The document itself is read only when the node asks for it.
     visited = ComputeNode.objects.filter(pk=node_pk, state__in=VISITED).defer("desired")
     node = visited.first()
+    if node and node.carrier == Carrier.HTTPS and session is None:
+        return hurry(node_pk, at=clock())
     fence = lease.claim(node_pk, owner=worker_name(), at=clock()) if node else None
     if node is None or fence is None:
         return False
     in_order = False
     try:
-        _pass(node, fence=fence, clock=clock, why=why)
+        session = session or connections.session_of(node)
+        _pass(node, session, fence=fence, clock=clock, why=why)
         in_order = True
     except lease.LeaseLost:
         connections.drop(node)
@@ -72,12 +78,18 @@ def converge(node_pk: int, *, clock: Clock, why: str) -> bool:
     return True
 
 
-def _pass(node: ComputeNode, *, fence: int, clock: Clock, why: str) -> None:
+def hurry(node_pk: int, *, at: datetime) -> bool:
+    """Make it the turn of a node that calls us; True: it is due now."""
+    later = ComputeNode.objects.filter(pk=node_pk, next_attempt_at__gt=at)
+    later.update(next_attempt_at=at)
+    return True
+
+
+def _pass(node: ComputeNode, session: Session, *, fence: int, clock: Clock, why: str) -> None:
     """Poll until the node has applied what is desired, or the budget is spent."""
     began, until = clock(), time.monotonic() + BUDGET
     _make_document(node, at=began)
     steps, agent = _steps(node), node.agent_version
-    session = connections.session_of(node)
     while True:
         offer = upgrades.offer(node)
         raw = poll(session, node, fence=fence, archive=_archive, agent=offer)
@@ -90,8 +102,20 @@ def _pass(node: ComputeNode, *, fence: int, clock: Clock, why: str) -> None:
         time.sleep(PAUSE)
     if steps:
         _remember(node, steps, fence=fence, began=began, at=clock(), why=why)
+    if callers.is_to_renew(node, at=clock()):
+        _renew(node, session, fence=fence, at=clock())
     # A new agent is on trial until it is asked again.
     _seen(node, at=clock(), is_settled=node.agent_version == agent)
+
+
+def _renew(node: ComputeNode, session: Session, *, fence: int, at: datetime) -> None:
+    """Have the node make a new key, and give it the certificate; its clock has no say in this."""
+    answer = session.ask({"op": "renew", "fence": fence})
+    request = answer.get("request")
+    if answer["op"] != "request" or not isinstance(request, str):
+        raise BadAnswer("The agent was asked for a certificate request and gave none.")
+    certificate = callers.renew(node, request, at=at)
+    session.ask({"op": "certificate", "fence": fence, "certificate": certificate})
 
 
 def _make_document(node: ComputeNode, *, at: datetime) -> bool:
@@ -145,6 +169,7 @@ def _remember(
 def _seen(node: ComputeNode, *, at: datetime, is_settled: bool) -> None:
     """The node answered: the next visit is by the clock, or soon while it is busy."""
     is_there = is_settled and node.applied_revision == node.desired_revision
+    was_away = bool(node.failures) or node.state == State.UNREACHABLE
     ComputeNode.objects.filter(pk=node.pk).update(
         last_seen_at=at,
         last_error="",
@@ -154,7 +179,7 @@ def _seen(node: ComputeNode, *, at: datetime, is_settled: bool) -> None:
     )
     if node.state == State.UNREACHABLE:
         move(node, State.READY, at=at, by=BY, why="it answers again")
-    if node.failures:
+    if was_away:
         resolve_cause(_cause(node), body=f"{node.name} answers again.", at=at, by=BY)
 
 
@@ -163,6 +188,8 @@ def _failed(node: ComputeNode, error: DomainError, *, fence: int, at: datetime, 
     """Keep the reason; back off with jitter; after some patience the node is unreachable."""
     failures = node.failures + 1
     pause = min(FIRST_BACKOFF * 2 ** min(failures - 1, 10), LONGEST_BACKOFF)
+    if node.carrier == Carrier.HTTPS and isinstance(error, NodeUnreachable):
+        pause = 0.0  # It shows that it is back by calling: nothing is tried in vain.
     again = at + timedelta(seconds=pause * random.uniform(0.8, 1.2))  # noqa: S311  (jitter)
     ComputeNode.objects.filter(pk=node.pk).update(
         failures=failures, last_error=str(error), next_attempt_at=again
@@ -180,20 +207,26 @@ def _failed(node: ComputeNode, error: DomainError, *, fence: int, at: datetime, 
     )
     is_over = failures >= PATIENCE or isinstance(error, HostKeyChanged)
     is_news = is_over and node.state == State.READY
-    if is_news:
-        move(node, State.UNREACHABLE, at=at, by=BY, why=str(error))
-    elif node.state in SET_ASIDE:
+    if node.state in SET_ASIDE:
         # It stays closed for its reason; that it vanished is told at the same moment.
         is_news = failures == (1 if isinstance(error, HostKeyChanged) else PATIENCE)
     if is_news:
-        report_cause(
-            _cause(node),
-            organisation=node.organisation,
-            subject=f"Node {node.name} cannot be reached",
-            body=str(error),
-            at=at,
-            by=BY,
-        )
+        give_up(node, why=str(error), at=at)
+
+
+@transaction.atomic
+def give_up(node: ComputeNode, *, why: str, at: datetime) -> None:
+    """Say that a node cannot be reached: one incident, closed by its next answer."""
+    if node.state == State.READY:
+        move(node, State.UNREACHABLE, at=at, by=BY, why=why)
+    report_cause(
+        _cause(node),
+        organisation=node.organisation,
+        subject=f"Node {node.name} cannot be reached",
+        body=why,
+        at=at,
+        by=BY,
+    )
 
 
 def _cause(node: ComputeNode) -> str:

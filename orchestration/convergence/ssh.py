@@ -1,4 +1,4 @@
-"""The one door to the nodes: SSH with a pinned host key, every wait with an end."""
+"""SSH to the nodes that a worker can reach, with a pinned host key; every wait has an end."""
 
 import base64
 import io
@@ -12,20 +12,20 @@ from typing import Any, Self
 import paramiko
 
 from erp.base.errors import DomainError
+from orchestration.convergence.carrier import (
+    LONGEST_ANSWER,
+    read_answer,
+)
+from orchestration.convergence.carrier import AgentRefused as AgentRefused
+from orchestration.convergence.carrier import BadAnswer as BadAnswer
+from orchestration.convergence.carrier import NodeUnreachable as NodeUnreachable
 
 CONNECT_SECONDS = 8.0
 BANNER_SECONDS = 8.0
 AUTH_SECONDS = 10.0
 ANSWER_SECONDS = 20.0
 COMMAND_SECONDS = 900.0
-LONGEST_ANSWER = 32 * 1024 * 1024
 CHUNK = 256 * 1024
-
-
-class NodeUnreachable(DomainError):
-    """The machine does not answer: it will be tried again."""
-
-    code = "node_unreachable"
 
 
 class HostKeyChanged(DomainError):
@@ -40,22 +40,10 @@ class SignInRefused(DomainError):
     code = "sign_in_refused"
 
 
-class BadAnswer(DomainError):
-    """The machine answered something that cannot be read."""
-
-    code = "bad_answer"
-
-
 class CommandFailed(DomainError):
     """A command on the machine ended with an error."""
 
     code = "command_failed"
-
-
-class AgentRefused(DomainError):
-    """The agent on the node refuses: its code says why."""
-
-    code = "agent_refused"
 
 
 @dataclass(frozen=True, slots=True)
@@ -189,15 +177,7 @@ class Session:
             line = self._line()
         except (TimeoutError, paramiko.SSHException, OSError) as error:
             raise NodeUnreachable(f"The agent does not answer: {error}") from error
-        try:
-            answer = json.loads(line)
-            op = answer["op"]
-        except (ValueError, KeyError, TypeError, RecursionError) as error:
-            raise BadAnswer(f"The agent's answer cannot be read: {line[:100]!r}") from error
-        if op == "error":
-            code, text = str(answer.get("code")), str(answer.get("message"))
-            raise AgentRefused(f"The agent refuses ({code[:40]}): {text[:300]}")
-        return dict(answer)
+        return read_answer(line)
 
     def _line(self) -> bytes:
         pieces = [self._rest]

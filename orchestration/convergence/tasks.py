@@ -11,7 +11,7 @@ from typing import Any
 from celery import shared_task
 
 from erp.base.doors import now
-from orchestration.convergence import documents, enrolment, rounds, services
+from orchestration.convergence import calls, documents, enrolment, rounds, services
 from orchestration.convergence.lanes import queue_of
 from orchestration.nodes import queries
 
@@ -51,6 +51,14 @@ def visit_nodes(*, nodes: Sequence[int], **_: Any) -> None:
 def converge_node(*, node: int, why: str = "something changed", **_: Any) -> None:
     """Make one pass over one node; a second one at the same time does nothing."""
     services.converge(node, clock=now, why=why)
+
+
+@shared_task(ignore_result=True)
+def sweep_silent(**_: Any) -> None:
+    """Say of nodes that should have called that they cannot be reached, and of a closed door."""
+    calls.watch_door(at=now())
+    for pk in queries.silent(now()).values_list("pk", flat=True)[:BATCH]:
+        calls.miss(pk, clock=now)
 
 
 @shared_task(ignore_result=True)

@@ -9,8 +9,9 @@ import sys
 import time
 import zipfile
 from pathlib import Path
+from subprocess import SubprocessError
 
-from . import limits, upgrade
+from . import calls, limits, upgrade
 from .background import start
 from .cgroups import Cgroups
 from .facts import facts
@@ -19,16 +20,29 @@ from .home import Home, read_json, write_bytes, write_json
 OLDEST_PYTHON = (3, 9)
 COMMAND_SECONDS = 600
 MARK = "tenantry-node"
+CRON = "/etc/cron.d"
 
 
 class StepFailed(Exception):
     """A step did not work, with the command that said so."""
 
 
+FAILURES = (StepFailed, calls.DoorRefused, OSError, LookupError, ValueError, SubprocessError)
+
+
 def main(source):
     """Read what is asked from standard input; print one JSON line per step."""
     asked = json.loads(sys.stdin.read())
-    home = Home(asked["home"])
+    return prepare(Home(asked["home"]), asked, source, tell)
+
+
+def tell(line):
+    """Say how a step ended to who listens on the SSH connection."""
+    print(json.dumps(line), flush=True)
+
+
+def prepare(home, asked, source, say):
+    """Run the steps, whatever carries what they say; 0 when all of them worked."""
     steps = (
         ("Check the system", check_system),
         ("Create the agent's directories", make_home),
@@ -47,10 +61,10 @@ def main(source):
                 line["facts"] = result
             else:
                 line["message"] = result or ""
-        except (StepFailed, OSError, KeyError, subprocess.SubprocessError) as error:
+        except FAILURES as error:
             line.update(ok=False, message=f"{type(error).__name__}: {error}"[:2000])
         line["seconds"] = round(time.monotonic() - began, 2)
-        print(json.dumps(line), flush=True)
+        say(line)
         if not line["ok"]:
             return 1
     return 0
@@ -92,6 +106,12 @@ def check_system(home, asked):
             said.append("python3-pip installed")
         else:
             raise StepFailed("there is no pip: an administrator runs apt-get install python3-pip")
+    if "certify" in asked and not calls.has_openssl():
+        if not (home.is_privileged() and shutil.which("apt-get")):
+            raise StepFailed("there is no openssl: an administrator runs apt-get install openssl")
+        run("apt-get", "update")
+        run("apt-get", "install", "--yes", "--no-install-recommends", "openssl")
+        said.append("openssl installed")
     if not home.is_privileged():
         said.append("without root: all partitions run as one user")
     return ", ".join(said)
@@ -170,7 +190,12 @@ def install(home, asked, source):
 
 
 def install_key(home, asked):
-    """Let the node's own key run one command and nothing else; replace what we wrote before."""
+    """Let the node's own key run one command and nothing else; replace what we wrote before.
+
+    Where the node calls its Master, the key is made here and the Master signs it.
+    """
+    if "certify" in asked:
+        return asked["certify"](home)
     path = Path(os.path.expanduser(asked.get("authorized_keys") or "~/.ssh/authorized_keys"))
     path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
     command = f"{sys.executable} {home.agent} session {home.path}"
@@ -193,11 +218,14 @@ def start_agent(home, asked):
     """Start the resident, a fresh one when its code changed; have it back after a reboot."""
     upgrade.stop(home)
     start(home, home.agent)
-    return _at_boot(home)
+    return _at_boot(home, calls.is_set(home))
 
 
-def _at_boot(home):
-    """Have cron or systemd start the resident after a reboot."""
+def _at_boot(home, is_caller):
+    """Have systemd or cron start the resident after a reboot.
+
+    A Master that comes by itself starts it where there is neither.
+    """
     if os.path.isdir("/run/systemd/system") and home.is_privileged():
         unit = Path("/etc/systemd/system/tenantry-node.service")
         text = (
@@ -211,4 +239,12 @@ def _at_boot(home):
             run("systemctl", "daemon-reload")
             run("systemctl", "enable", "tenantry-node.service")
         return "comes back after a reboot by systemd"
+    if is_caller and home.is_privileged() and os.path.isdir(CRON):
+        command = f"{sys.executable} {home.agent} resident {home.path}"
+        text = f"@reboot root {command} >/dev/null 2>&1 </dev/null\n"
+        write_bytes(Path(CRON) / "tenantry-node", text.encode(), 0o644)
+        return "comes back after a reboot by cron"
+    if is_caller:
+        command = f"{sys.executable} {home.agent} resident {home.path}"
+        return f"nothing starts it after a reboot: have this run then: {command}"
     return "comes back with the Master's next session: there is no systemd here"

@@ -32,9 +32,13 @@ def main(source):
         from . import bootstrap
 
         return bootstrap.main(source)
+    if command == "enrol":
+        from . import enrol
+
+        return enrol.main(source, *arguments)
     if command == "halt":
         return halt(arguments[0])
-    print("commands: bootstrap, session, resident, watch, shim, halt", file=sys.stderr)
+    print("commands: bootstrap, enrol, session, resident, watch, shim, halt", file=sys.stderr)
     return 2
 
 

@@ -3,7 +3,7 @@
 import json
 import time
 
-from . import upgrade
+from . import calls, upgrade
 from .releases import BadArchive
 
 LONGEST_LINE = 32 * 1024 * 1024
@@ -50,6 +50,11 @@ def _answer(node, message):
             return _wish(node) or {"op": "accepted"}
         if message["op"] == "agent":
             upgrade.accept(node.home, message["version"], message["zip"], message["seconds"])
+            return {"op": "accepted"}
+        if message["op"] == "renew" and calls.is_set(node.home):
+            return {"op": "request", "request": calls.request(node.home)}
+        if message["op"] == "certificate":
+            calls.take(node.home, message["certificate"])
             return {"op": "accepted"}
     except (KeyError, TypeError, ValueError, BadArchive) as error:
         raise Refused("bad_message", f"{type(error).__name__}: {error}"[:300])

@@ -9,7 +9,7 @@ import socket
 import threading
 import time
 
-from . import upgrade
+from . import calls, upgrade
 from .home import Home
 from .node import Node
 from .protocol import LONGEST_LINE, answer
@@ -59,6 +59,9 @@ class Resident:
         for number in (signal.SIGTERM, signal.SIGINT):
             signal.signal(number, lambda *_: self.stop())
         threading.Thread(target=self._serve, daemon=True).start()
+        if calls.is_set(self.home):
+            caller = calls.Caller(self.home, self._reply, self.ends)
+            threading.Thread(target=caller.run, daemon=True).start()
         log.info("agent %s begins", self.node.version[:12])
         while not self.ends.is_set():
             there = self._pass()
@@ -106,11 +109,15 @@ class Resident:
                         if len(line) > LONGEST_LINE:
                             client.sendall(answer(self.node, line))
                         return
-                    reply = answer(self.node, line)
-                    if b'"op": "accepted"' in reply[:40]:
-                        self.wake.set()
-                    client.sendall(reply)
+                    client.sendall(self._reply(line))
         except OSError as error:
             log.info("a session ended: %s", error)
         finally:
             self.places.release()
+
+    def _reply(self, line):
+        """Answer one line of the Master; what it gave is put to use at once."""
+        reply = answer(self.node, line)
+        if b'"op": "accepted"' in reply[:40]:
+            self.wake.set()
+        return reply

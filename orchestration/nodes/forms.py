@@ -99,6 +99,30 @@ def _is_key(parts: list[str]) -> bool:
     return content.startswith(len(kind).to_bytes(4, "big") + kind)
 
 
+class CallerForm(forms.Form):
+    """What is made of a machine that calls us."""
+
+    name = forms.SlugField(max_length=60, help_text="How you call it, for example shop-12.")
+    region = forms.SlugField(max_length=40, initial="main")
+    service_address = forms.GenericIPAddressField(
+        required=False,
+        label="Address of its services",
+        help_text="Where people reach its services. Empty: the address that the machine has.",
+    )
+    agent_home = forms.RegexField(
+        r"^/[A-Za-z0-9._/-]+$",
+        max_length=200,
+        initial="/srv/tenantry",
+        label="Directory",
+        help_text="Where the agent keeps its things. Without root: one that its user may write.",
+    )
+    partition_count = forms.IntegerField(min_value=1, max_value=200, initial=10, label="Partitions")
+
+    def machine(self) -> Machine:
+        """Return what was typed."""
+        return Machine(host="", **self.cleaned_data)
+
+
 class PlaceForm(forms.Form):
     """Where a node is, what it can, and whom it is kept for."""
 

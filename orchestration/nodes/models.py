@@ -10,11 +10,11 @@ from erp.base.identifiers import reference
 from erp.base.lifecycle import Stateful
 from erp.base.tenancy import TenantQuerySet
 from erp.customers.models import Organisation
-from orchestration.nodes.states import ARROWS, ClosedFor, State
+from orchestration.nodes.states import ARROWS, Carrier, ClosedFor, State
 
 
 class ComputeNode(Stateful):
-    """A machine of the provider, reached over SSH at a pinned host key.
+    """A machine of the provider: reached over SSH at a pinned host key, or calling over HTTPS.
 
     The one-time credential is sealed and removed when the node's own key stands behind the forced
     command. `desired` is precomputed; `desired_revision` is the hash of its content and
@@ -34,7 +34,9 @@ class ComputeNode(Stateful):
         Organisation, null=True, blank=True, on_delete=models.PROTECT, related_name="+"
     )
     closed_for = models.CharField(max_length=12, choices=ClosedFor.choices, blank=True)
-    host = models.CharField(max_length=255)
+    carrier = models.CharField(max_length=5, choices=Carrier, default=Carrier.SSH)
+    # Empty where the node calls us.
+    host = models.CharField(max_length=255, blank=True)
     port = models.PositiveIntegerField(default=22)
     ssh_user = models.CharField(max_length=32, default="root")
     host_key = models.TextField(blank=True)
@@ -44,7 +46,8 @@ class ComputeNode(Stateful):
     public_key = models.TextField(blank=True)
     agent_home = models.CharField(max_length=200, default="/srv/tenantry")
     authorized_keys_path = models.CharField(max_length=200, blank=True)
-    service_address = models.GenericIPAddressField()
+    # Not known before the first call of a node that calls us, unless the operator said it.
+    service_address = models.GenericIPAddressField(null=True)
     service_address6 = models.GenericIPAddressField(null=True, blank=True, protocol="IPv6")
     partition_count = models.PositiveSmallIntegerField(default=10)
     port_first = models.PositiveIntegerField(default=21000)
@@ -84,7 +87,7 @@ class ComputeNode(Stateful):
             models.UniqueConstraint(fields=["organisation", "name"], name="node_name_once"),
             models.UniqueConstraint(
                 fields=["host", "port", "agent_home"],
-                condition=~Q(state=State.RETIRED),
+                condition=~Q(state=State.RETIRED) & Q(carrier=Carrier.SSH),
                 name="node_enrolled_once",
             ),
             models.CheckConstraint(name="node_state_is_known", condition=Q(state__in=State.values)),
@@ -193,3 +196,59 @@ class NodeLease(models.Model):
 
     def __str__(self) -> str:
         return f"{self.node.name}: {self.owner or 'free'}"
+
+
+class NodeAuthority(models.Model):
+    """Signs the certificates of nodes that call us, and of the door that they call: one for ever.
+
+    A door says every few seconds that it is open; while none is, no node is called silent.
+    """
+
+    organisation = models.OneToOneField(Organisation, on_delete=models.PROTECT)
+    certificate = models.TextField()
+    key_sealed = models.TextField()
+    open_since = models.DateTimeField(null=True)
+    seen_at = models.DateTimeField(null=True)
+    told_closed_at = models.DateTimeField(null=True)
+    created_at = models.DateTimeField()
+
+    objects = TenantQuerySet["NodeAuthority"].as_manager()
+
+    def __str__(self) -> str:
+        return f"Authority of {self.organisation.name}"
+
+
+class NodeCaller(models.Model):
+    """How a node that calls us shows who it is.
+
+    The one-time token is kept as its hash, and once used belongs to one key: a repeat after a lost
+    answer gets the same certificate. After a renewal the former certificate is good until the new
+    one was seen.
+    """
+
+    organisation = models.ForeignKey(Organisation, on_delete=models.PROTECT)
+    node = models.OneToOneField(ComputeNode, on_delete=models.CASCADE, related_name="caller")
+    token_hash = models.CharField(max_length=64, blank=True)
+    token_until = models.DateTimeField(null=True)
+    token_key_hash = models.CharField(max_length=64, blank=True)
+    certificate = models.TextField(blank=True)
+    certificate_hash = models.CharField(max_length=64, blank=True)
+    certificate_until = models.DateTimeField(null=True)
+    former_hash = models.CharField(max_length=64, blank=True)
+
+    objects = TenantQuerySet["NodeCaller"].as_manager()
+
+    class Meta:
+        constraints = [
+            models.UniqueConstraint(
+                fields=["token_hash"], condition=~Q(token_hash=""), name="node_token_once"
+            ),
+            models.UniqueConstraint(
+                fields=["certificate_hash"],
+                condition=~Q(certificate_hash=""),
+                name="node_certificate_once",
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.node.name} calls"

@@ -1,24 +1,41 @@
 """Which nodes there are, and which are due for a visit."""
 
 from collections.abc import Iterable
-from datetime import datetime
+from datetime import datetime, timedelta
 
 from django.db.models import Count, Q, QuerySet
 
 from erp.base.tenancy import AnyUser
-from orchestration.nodes.models import ComputeNode
-from orchestration.nodes.states import State
+from orchestration.nodes.models import ComputeNode, NodeAuthority
+from orchestration.nodes.states import Carrier, State
 
 # How many nodes are given another agent at the same time: a bad one must not reach all at once.
 MOST_UPGRADING = 5
+
+# One failed visit may be a hiccup; the second makes the node unreachable.
+PATIENCE = 2
+# A node that calls us is heard every ten seconds: six times missed is silence.
+SILENCE = timedelta(seconds=60)
+# An open door says so every five seconds.
+DOOR_SILENCE = timedelta(seconds=30)
 
 VISITED = (State.READY, State.UNREACHABLE, State.CLOSED, State.DRAINING)
 
 
 def due(now: datetime) -> QuerySet[ComputeNode]:
-    """Return the nodes whose next visit is due, longest waiting first."""
+    """Return the nodes that a worker is to visit now, longest waiting first."""
     is_due = Q(next_attempt_at=None) | Q(next_attempt_at__lte=now)
-    return ComputeNode.objects.filter(is_due, state__in=VISITED).order_by("next_attempt_at", "pk")
+    reached = ComputeNode.objects.filter(is_due, carrier=Carrier.SSH, state__in=VISITED)
+    return reached.order_by("next_attempt_at", "pk")
+
+
+def silent(now: datetime) -> QuerySet[ComputeNode]:
+    """Return the nodes that should have called us and did not, while a door was open to them."""
+    since, open_after = now - SILENCE, now - DOOR_SILENCE
+    doors = NodeAuthority.objects.filter(seen_at__gte=open_after, open_since__lte=since)
+    untold = Q(state__in=(State.CLOSED, State.DRAINING), failures__lt=PATIENCE)
+    calling = ComputeNode.objects.filter(Q(state=State.READY) | untold, carrier=Carrier.HTTPS)
+    return calling.filter(last_seen_at__lte=since, organisation__in=doors.values("organisation"))
 
 
 def visited() -> QuerySet[ComputeNode]:
@@ -53,10 +70,18 @@ def agent_states(nodes: Iterable[ComputeNode], shipped: str) -> list[str]:
     return [state(node) for node in nodes]
 
 
+def doors_closed(now: datetime) -> QuerySet[NodeAuthority]:
+    """Return the authorities whose nodes find no door open."""
+    waiting = ComputeNode.objects.filter(carrier=Carrier.HTTPS, state__in=VISITED)
+    is_closed = Q(seen_at=None) | Q(seen_at__lt=now - DOOR_SILENCE)
+    return NodeAuthority.objects.filter(is_closed, organisation__in=waiting.values("organisation"))
+
+
 def to_enrol(now: datetime) -> QuerySet[ComputeNode]:
     """Return the machines whose enrolment is under way or may be tried again by itself."""
     is_due = Q(next_attempt_at=None) | Q(next_attempt_at__lte=now)
-    return ComputeNode.objects.filter(is_due, state=State.ENROLLING).exclude(steps__state="failed")
+    enrolling = ComputeNode.objects.filter(is_due, carrier=Carrier.SSH, state=State.ENROLLING)
+    return enrolling.exclude(steps__state="failed")
 
 
 def with_capacity(user: AnyUser) -> QuerySet[ComputeNode]:

@@ -13,8 +13,8 @@ from erp.base.lifecycle import IllegalMove, move
 from erp.base.nudges import announce
 from erp.base.secrets import reveal, seal
 from erp.customers.models import Organisation
-from orchestration.nodes.models import ComputeNode, EnrolmentStep, NodeLease
-from orchestration.nodes.states import ClosedFor, State
+from orchestration.nodes.models import ComputeNode, EnrolmentStep, NodeCaller, NodeLease
+from orchestration.nodes.states import Carrier, ClosedFor, State
 
 # What the Master does itself, before and after what the machine does with the agent's bootstrap.
 FIRST_STEPS = ("Reach the machine", "Check the host key", "Sign in", "Ship the agent")
@@ -28,6 +28,8 @@ MACHINE_STEPS = (
     "Take facts",
 )
 LAST_STEPS = ("Sign in with the node's own key", "Forget the one-time credential")
+# What the Master does where the node calls: the machine does the same in between.
+CALL_STEPS = ("Wait for the machine's call",)
 REOPENED = (State.CLOSED, State.DRAINING)
 STEPS = FIRST_STEPS + MACHINE_STEPS + LAST_STEPS
 
@@ -90,7 +92,29 @@ def register(owner: Organisation, machine: Machine, *, at: datetime, by: str) ->
     """
     if bool(machine.password) == bool(machine.private_key):
         raise BadCredential
-    node = ComputeNode(
+    node = _planned(owner, machine, at=at)
+    _set_credential(node, password=machine.password, private_key=machine.private_key)
+    _write(node, STEPS, at=at, by=by)
+    announce("node.registered", node=node.pk)
+    return node
+
+
+@transaction.atomic
+def register_caller(owner: Organisation, machine: Machine, *, at: datetime, by: str) -> ComputeNode:
+    """Write down a machine that will call us; `callers.new_command` lets it in.
+
+    Raises:
+        NodeExists: the name is taken.
+    """
+    node = _planned(owner, machine, at=at)
+    node.carrier = Carrier.HTTPS
+    _write(node, CALL_STEPS + MACHINE_STEPS + LAST_STEPS, at=at, by=by)
+    NodeCaller.objects.create(organisation=owner, node=node)
+    return node
+
+
+def _planned(owner: Organisation, machine: Machine, *, at: datetime) -> ComputeNode:
+    return ComputeNode(
         organisation=owner,
         name=machine.name,
         host=machine.host,
@@ -98,7 +122,7 @@ def register(owner: Organisation, machine: Machine, *, at: datetime, by: str) ->
         ssh_user=machine.ssh_user,
         host_key=machine.host_key,
         region=machine.region,
-        service_address=machine.service_address or machine.host,
+        service_address=machine.service_address or machine.host or None,
         service_address6=machine.service_address6 or None,
         agent_home=machine.agent_home,
         authorized_keys_path=machine.authorized_keys_path,
@@ -109,25 +133,21 @@ def register(owner: Organisation, machine: Machine, *, at: datetime, by: str) ->
         state_since=at,
         created_at=at,
     )
-    _set_credential(node, password=machine.password, private_key=machine.private_key)
+
+
+def _write(node: ComputeNode, steps: tuple[str, ...], *, at: datetime, by: str) -> None:
     try:
         with transaction.atomic():
             node.save()
     except IntegrityError as error:
-        where = f"{machine.host}:{machine.port}"
-        raise NodeExists(f"A node named {machine.name} or at {where} exists already.") from error
-    NodeLease.objects.create(organisation=owner, node=node)
-    _write_steps(node)
-    record(node, "registered", at=at, by=by)
-    announce("node.registered", node=node.pk)
-    return node
-
-
-def _write_steps(node: ComputeNode) -> None:
+        where = f" or at {node.host}:{node.port}" if node.host else ""
+        raise NodeExists(f"A node named {node.name}{where} exists already.") from error
+    NodeLease.objects.create(organisation_id=node.organisation_id, node=node)
     EnrolmentStep.objects.bulk_create(
         EnrolmentStep(organisation_id=node.organisation_id, node=node, position=position, name=name)
-        for position, name in enumerate(STEPS, 1)
+        for position, name in enumerate(steps, 1)
     )
+    record(node, "registered", at=at, by=by)
 
 
 def _set_credential(node: ComputeNode, *, password: str, private_key: str) -> None:
@@ -244,7 +264,7 @@ def user_prefix(node: ComputeNode) -> str:
 
     Two agents on one machine (demo and tests) must not share users.
     """
-    place = f"{node.host}:{node.port}:{node.agent_home}"
+    place = f"{node.host or node.reference}:{node.port}:{node.agent_home}"
     return "tn" + hashlib.sha256(place.encode()).hexdigest()[:5]
 
 

@@ -1,8 +1,15 @@
-"""The states of a compute node and its arrows."""
+"""The states of a compute node and its arrows, and what carries its documents."""
 
 from django.db.models import TextChoices
 
 from erp.base.lifecycle import Arrows
+
+
+class Carrier(TextChoices):
+    """Who opens the connection: a worker over SSH, or the node itself over HTTPS."""
+
+    SSH = "ssh"
+    HTTPS = "https"
 
 
 class State(TextChoices):

@@ -8,10 +8,13 @@ app_name = "nodes"
 urlpatterns = [
     path("", views.listing, name="list"),
     path("add", views.add, name="add"),
+    path("add-caller", views.add_caller, name="add_caller"),
     path("<str:reference>", views.detail, name="detail"),
     path("<str:reference>/live", views.live, name="live"),
     path("<str:reference>/edit", views.edit, name="edit"),
     path("<str:reference>/try-again", views.try_again, name="try_again"),
     path("<str:reference>/host-key", views.confirm_host_key, name="confirm_host_key"),
+    path("<str:reference>/command", views.command, name="command"),
+    path("<str:reference>/withdraw", views.withdraw, name="withdraw"),
     path("<str:reference>/do/<slug:action>", views.act, name="act"),
 ]

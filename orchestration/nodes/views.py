@@ -1,5 +1,6 @@
 """Pages of compute nodes, for operators."""
 
+from django.conf import settings
 from django.contrib import messages
 from django.contrib.auth.decorators import login_required
 from django.core.exceptions import PermissionDenied
@@ -14,10 +15,10 @@ from erp.base.journal import history
 from erp.customers.models import Organisation
 from erp.customers.states import Kind, Right
 from orchestration.node_agent.bundle import version
-from orchestration.nodes import counting, limits, queries, services
+from orchestration.nodes import callers, counting, limits, queries, services
 from orchestration.nodes.access import node_for
-from orchestration.nodes.forms import CredentialForm, MachineForm, PlaceForm, ReasonForm
-from orchestration.nodes.models import ComputeNode, NodeRoom
+from orchestration.nodes.forms import CallerForm, CredentialForm, MachineForm, PlaceForm, ReasonForm
+from orchestration.nodes.models import ComputeNode, NodeCaller, NodeRoom
 from orchestration.nodes.standing import PROMISES, in_words
 from orchestration.nodes.states import ARROWS, State
 
@@ -73,6 +74,54 @@ def add(request: UserRequest) -> HttpResponse:
 
 
 @login_required
+@require_http_methods(["GET", "POST"])
+def add_caller(request: UserRequest) -> HttpResponse:
+    """Add a machine that nobody can reach: the answer is the command to run on it, shown once."""
+    if Right.OPERATE not in request.rights:
+        raise PermissionDenied
+    form = CallerForm(request.POST or None)
+    if request.method == "POST" and form.is_valid():
+        owner = Organisation.objects.visible_to(request.user).get(kind=Kind.PROVIDER)
+        by = request.user.get_username()
+        try:
+            node = services.register_caller(owner, form.machine(), at=now(), by=by)
+        except DomainError as refusal:
+            form.add_error(None, str(refusal))
+        else:
+            return _command(request, node)
+    status = 422 if form.errors else 200
+    facts = {"form": form, "crumbs": [("Nodes", "/nodes/")], "is_open": bool(settings.NODE_DOOR)}
+    return render(request, "nodes/add_caller.html", facts, status=status)
+
+
+@login_required
+@require_POST
+def command(request: UserRequest, reference: str) -> HttpResponse:
+    """Make a new one-time command for a machine that calls us, and show it once."""
+    return _command(request, node_for(request.user, reference, right=Right.OPERATE))
+
+
+def _command(request: UserRequest, node: ComputeNode) -> HttpResponse:
+    made = callers.new_command(node, at=now(), by=request.user.get_username())
+    crumbs = [("Nodes", "/nodes/"), (node.name, f"/nodes/{node.reference}")]
+    minutes = int(callers.TOKEN_LIFE.total_seconds() // 60)
+    facts = {"node": node, "command": made, "minutes": minutes, "crumbs": crumbs}
+    answer = render(request, "nodes/command.html", facts)
+    answer["Cache-Control"] = "no-store"
+    return answer
+
+
+@login_required
+@require_POST
+def withdraw(request: UserRequest, reference: str) -> HttpResponse:
+    """Refuse a node's certificate from now on."""
+    node = node_for(request.user, reference, right=Right.OPERATE)
+    callers.withdraw(node, at=now(), by=request.user.get_username())
+    messages.success(request, f"{node.name}: its certificate is refused from now on.")
+    return redirect("nodes:detail", reference)
+
+
+@login_required
 @require_GET
 def detail(request: UserRequest, reference: str) -> HttpResponse:
     """Show one machine: steps live, facts, partitions, passes, history."""
@@ -84,6 +133,7 @@ def detail(request: UserRequest, reference: str) -> HttpResponse:
         "credential": CredentialForm(),
         "actions": _actions(node),
         "may_drain": State.DRAINING in ARROWS[node.state],
+        "caller": NodeCaller.objects.filter(node=node).first(),
     }
     return render(request, "nodes/detail.html", facts)
 

@@ -226,7 +226,8 @@ ROWS: Mapping[str, Maker] = {
         by_reference(ticket_of),
     ),
     **_each(
-        "nodes:detail nodes:live nodes:try_again nodes:confirm_host_key nodes:edit placement:drain",
+        "nodes:detail nodes:live nodes:try_again nodes:confirm_host_key nodes:edit placement:drain "
+        "nodes:command nodes:withdraw",
         _node,
     ),
     "nodes:act": lambda of: (found | {"action": "close"}) if (found := _node(of)) else None,

@@ -1,15 +1,18 @@
 """Operators add, follow and retire machines; nobody else may."""
 
+from html import unescape
 from typing import Any
 
 import pytest
+from django.conf import LazySettings
 from django.test import Client
 
 from erp.base.journal import history
 from erp.customers.states import Role
-from orchestration.nodes.models import ComputeNode
+from orchestration.nodes.authority import authority_of
+from orchestration.nodes.models import ComputeNode, NodeCaller
 from orchestration.nodes.services import credential_of
-from tests.orchestration.builders import a_customer, a_node, a_provider
+from tests.orchestration.builders import NOON, a_customer, a_node, a_provider
 from tests.orchestration.convergence.placed import an_instance_on
 from tests.orchestration.nodes import HOST_KEY, a_registered_node, an_operator, signed_in
 
@@ -195,3 +198,88 @@ def test_sizes_are_shown_as_people_read_them(operator: Client) -> None:
     page = operator.get(f"/nodes/{node.reference}").content.decode().replace("\xa0", " ")
     assert "8.0 GB" in page
     assert "odd" in page
+
+
+# Nodes that call us.
+
+
+@pytest.fixture
+def _door(settings: LazySettings) -> None:
+    settings.NODE_DOOR = "door.example:8443"
+
+
+@pytest.mark.usefixtures("_door")
+def test_the_command_for_a_machine_that_calls_is_shown_once(operator: Client) -> None:
+    answer = operator.post("/nodes/add-caller", typed_caller())
+    node = ComputeNode.objects.get()
+    assert (node.state, node.carrier, node.host) == ("enrolling", "https", "")
+    page = unescape(answer.content.decode())
+    assert answer.headers["Cache-Control"] == "no-store"
+    assert f'"enrol","door.example:8443","{authority_of(a_provider(), at=NOON).pin}"' in page
+    token = page.split("TENANTRY_TOKEN=")[1].split(" ")[0]
+    assert len(token) == 43
+    followed = operator.get(f"/nodes/{node.reference}").content.decode()
+    assert token not in followed
+    assert "Wait for the machine&#x27;s call" in followed
+    assert "Host key" not in followed
+
+
+def typed_caller(**changes: Any) -> dict[str, Any]:
+    facts = {"name": "shop-1", "region": "main", "agent_home": "/srv/tenantry"}
+    return facts | {"partition_count": "3"} | changes
+
+
+@pytest.mark.usefixtures("_door")
+def test_a_new_command_ends_the_one_before_and_a_withdrawal_all(operator: Client) -> None:
+    operator.post("/nodes/add-caller", typed_caller())
+    node = ComputeNode.objects.get()
+    first = NodeCaller.objects.get().token_hash
+    assert "TENANTRY_TOKEN=" in operator.post(f"/nodes/{node.reference}/command").content.decode()
+    assert NodeCaller.objects.get().token_hash not in {"", first}
+    operator.post(f"/nodes/{node.reference}/withdraw")
+    assert NodeCaller.objects.get().token_hash == ""
+    assert [line.event for line in history(node).order_by("position")] == [
+        "registered",
+        "command_given",
+        "command_given",
+        "certificate_withdrawn",
+    ]
+
+
+@pytest.mark.usefixtures("_door")
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        ({"agent_home": "/srv/a b"}, "Enter a valid value"),
+        ({"agent_home": "srv"}, "Enter a valid value"),
+        ({"service_address": "shop"}, "Enter a valid IPv4 or IPv6 address"),
+        ({"partition_count": "0"}, "greater than or equal to 1"),
+    ],
+)
+def test_a_machine_that_cannot_be_made_is_said(
+    operator: Client, change: dict[str, str], message: str
+) -> None:
+    answer = operator.post("/nodes/add-caller", typed_caller(**change))
+    assert answer.status_code == 422
+    assert message in answer.content.decode()
+    assert not ComputeNode.objects.exists()
+
+
+@pytest.mark.usefixtures("_door")
+def test_two_machines_that_call_need_two_names_only(operator: Client) -> None:
+    operator.post("/nodes/add-caller", typed_caller())
+    assert operator.post("/nodes/add-caller", typed_caller(name="shop-2")).status_code == 200
+    answer = operator.post("/nodes/add-caller", typed_caller())
+    assert answer.status_code == 422
+    assert "A node named shop-1 exists already." in answer.content.decode()
+
+
+def test_without_a_door_the_page_says_what_to_set(operator: Client) -> None:
+    assert "TENANTRY_NODE_DOOR" in operator.get("/nodes/add-caller").content.decode()
+
+
+def test_a_node_over_ssh_gets_no_command(operator: Client) -> None:
+    node = a_node()
+    answer = operator.post(f"/nodes/{node.reference}/withdraw")
+    assert answer.status_code == 409
+    assert "This node does not call" in answer.content.decode()

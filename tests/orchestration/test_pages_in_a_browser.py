@@ -4,6 +4,7 @@ from datetime import timedelta
 from typing import Any
 
 import pytest
+from django.conf import LazySettings
 
 from erp.base.lifecycle import move
 from erp.customers.states import Role
@@ -11,11 +12,13 @@ from orchestration.convergence.models import ConvergencePass
 from orchestration.instances import services as instances
 from orchestration.instances.models import Instance
 from orchestration.node_agent.bundle import version
+from orchestration.nodes.callers import new_command
 from orchestration.nodes.following import follow
 from orchestration.nodes.models import ComputeNode
 from tests.browser import Visit, axe, overflows, screenshot
 from tests.orchestration.builders import NOON, a_customer, a_line, a_node, a_provider
 from tests.orchestration.convergence.placed import an_instance_on
+from tests.orchestration.door import a_calling_node
 from tests.orchestration.nodes import a_registered_node, a_user
 
 pytestmark = [pytest.mark.browser, pytest.mark.django_db(transaction=True)]
@@ -71,6 +74,12 @@ def a_failed_instance() -> str:
     return f"/instances/{instance.reference}"
 
 
+def a_node_that_calls() -> str:
+    node = a_calling_node()
+    new_command(node, at=NOON, by="test")
+    return f"/nodes/{node.reference}"
+
+
 def a_dry_run() -> str:
     customer = a_customer("Ours")
     a_line(customer)
@@ -113,6 +122,7 @@ def a_waiting_instance() -> str:
 PAGES = {
     "node-enrolling": an_enrolling_node,
     "node": a_busy_node,
+    "node-calling": a_node_that_calls,
     "instance": a_failed_instance,
     "dry-run": a_dry_run,
     "drain": a_node_to_drain,
@@ -120,6 +130,11 @@ PAGES = {
     "node-closed": a_node_that_closed_itself,
     "waiting": a_waiting_instance,
 }
+
+
+@pytest.fixture(autouse=True)
+def _door(settings: LazySettings) -> None:
+    settings.NODE_DOOR = "nodes.example.com:8443"
 
 
 @pytest.mark.parametrize("name", PAGES)
@@ -131,3 +146,19 @@ def test_a_page_fits_and_is_accessible_in_every_look(visit: Visit, name: str) ->
         screenshot(page, f"{name}-{theme}-{width}")
         assert not overflows(page), (theme, width)
         assert axe(page) == [], (theme, width)
+
+
+@pytest.mark.parametrize(("theme", "width"), LOOKS)
+def test_the_command_of_a_node_that_calls_fits_in_every_look(
+    visit: Visit, theme: str, width: int
+) -> None:
+    operator = a_user(a_provider(), Role.OPERATOR)
+    page = visit("/nodes/add-caller", theme=theme, width=width, user=operator)
+    screenshot(page, f"node-add-caller-{theme}-{width}")
+    assert axe(page) == []
+    page.fill("[name=name]", "shop-1")
+    page.click("text=Make the command")
+    page.wait_for_selector("text=Run this on the machine")
+    screenshot(page, f"node-command-{theme}-{width}")
+    assert not overflows(page)
+    assert axe(page) == []

@@ -15,8 +15,9 @@ from orchestration.nodes.queries import agent_states
 from tests.agent.test_upgrade import ENDS, an_agent
 from tests.fleet.fixtures import fleet  # noqa: F401  (a fixture)
 from tests.fleet.fleet import Host
-from tests.scenarios.test_fleet_nodes import host, wait_for  # noqa: F401  (a fixture)
-from tests.scenarios.world import a_service, assert_the_laws_hold, converged, enrolled
+from tests.scenarios.door import Master, a_master  # noqa: F401  (a fixture)
+from tests.scenarios.test_fleet_nodes import host  # noqa: F401  (a fixture)
+from tests.scenarios.world import a_service, assert_the_laws_hold, converged, wait_for
 
 pytestmark = [pytest.mark.fleet, pytest.mark.django_db(transaction=True)]
 
@@ -62,9 +63,10 @@ def is_confirmed(host: Host, shipped: str) -> bool:  # noqa: F811
 
 def test_an_agent_is_changed_and_a_bad_one_returned_while_the_service_answers(
     host: Host,  # noqa: F811
+    master: Master,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    node = enrolled(host)
+    node = master.enrolled()
     instance = a_service("Bonjour")
     node = converged(node)
     instance.refresh_from_db()

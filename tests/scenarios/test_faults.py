@@ -26,9 +26,14 @@ from tests.scenarios.test_fleet_nodes import (  # noqa: F401  (a fixture)
     here,
     host,
     page,
+)
+from tests.scenarios.world import (
+    a_service,
+    assert_the_laws_hold,
+    converged,
+    enrolled,
     wait_for,
 )
-from tests.scenarios.world import a_service, assert_the_laws_hold, converged, enrolled
 
 pytestmark = [pytest.mark.fleet, pytest.mark.django_db(transaction=True)]
 BAD = Path(__file__).parents[1] / "fleet" / "releases"

@@ -4,14 +4,14 @@ import os
 import signal
 import subprocess
 import sys
-import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from datetime import timedelta
 from pathlib import Path
 from urllib.parse import quote
 from urllib.request import urlopen
 
 import pytest
+from django.conf import LazySettings
 from django.db import connection
 
 from erp.base.doors import now
@@ -27,12 +27,15 @@ from orchestration.nodes.models import ComputeNode, NodeLease
 from orchestration.nodes.services import try_again
 from tests.fleet.fixtures import fleet  # noqa: F401  (a fixture)
 from tests.fleet.fleet import Fleet, Host
+from tests.scenarios.door import CalledMaster, Master, a_master  # noqa: F401  (a fixture)
 from tests.scenarios.world import (
     a_service,
     assert_the_laws_hold,
     converged,
     enrolled,
+    refreshed,
     registered,
+    wait_for,
 )
 
 pytestmark = [pytest.mark.fleet, pytest.mark.django_db(transaction=True)]
@@ -51,17 +54,18 @@ def host(fleet: Fleet) -> Iterator[Host]:  # noqa: F811
     one.power_on()
 
 
-def wait_for(look: Callable[[], bool], *, seconds: float = 40) -> None:
-    until = time.monotonic() + seconds
-    while not look():
-        assert time.monotonic() < until, "it did not happen in time"
-        time.sleep(0.1)
-
-
 def page(instance: Instance) -> str:
     instance.refresh_from_db()
     with urlopen(connection_of(instance)["url"], timeout=5) as answer:
         return str(answer.read().decode())
+
+
+def greets(instance: Instance) -> bool:
+    """Say whether the page is there: a process that began does not listen yet."""
+    try:
+        return "<h1>Hello</h1>" in page(instance)
+    except OSError:
+        return False
 
 
 def test_a_machine_is_enrolled_by_password_and_then_by_its_own_key_only(host: Host) -> None:
@@ -122,8 +126,8 @@ def test_an_address_that_does_not_answer_is_said(
     assert node.steps.get(state="failed").name == "Check the host key"
 
 
-def test_a_service_runs_as_asked_and_goes_without_a_trace(host: Host) -> None:
-    node = enrolled(host)
+def test_a_service_runs_as_asked_and_goes_without_a_trace(host: Host, master: Master) -> None:
+    node = master.enrolled()
     instance = a_service("Bonjour")
     node = converged(node)
     assert "<h1>Bonjour</h1>" in page(instance)
@@ -158,13 +162,14 @@ def test_another_host_key_is_refused_and_told_once(host: Host) -> None:
 
 
 def test_a_cut_in_the_middle_of_a_pass_is_healed_by_a_later_one(
-    host: Host, monkeypatch: pytest.MonkeyPatch
+    host: Host, master: Master, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    node = enrolled(host)
-    connections.drop(node)
+    node = master.enrolled()
+    master.leaves(node)
     instance = a_service()
     monkeypatch.setattr("orchestration.convergence.ssh.ANSWER_SECONDS", 2.0)
     monkeypatch.setattr("orchestration.convergence.ssh.CONNECT_SECONDS", 2.0)
+    monkeypatch.setattr("orchestration.convergence.door.ANSWER_SECONDS", 2.0)
     real = intake.take
 
     def cut_then_take(*args: object, **kwargs: object) -> None:
@@ -173,10 +178,10 @@ def test_a_cut_in_the_middle_of_a_pass_is_healed_by_a_later_one(
         host.cut()
 
     monkeypatch.setattr(intake, "take", cut_then_take)
-    converged(node)
-    node.refresh_from_db()
-    assert node.failures == 1
-    converged(node)
+    master.returns()
+    assert services.converge(node.pk, clock=now, why="test")
+    wait_for(lambda: refreshed(node).failures == 1)
+    master.misses(node)
     node.refresh_from_db()
     assert node.state == "unreachable"
     assert Ticket.objects.get().state == "open"
@@ -219,6 +224,37 @@ def test_a_worker_killed_in_the_middle_of_a_pass_is_succeeded(host: Host, tmp_pa
     assert_the_laws_hold()
 
 
+def test_a_door_killed_in_the_middle_of_a_pass_is_succeeded(
+    host: Host, settings: LazySettings, tmp_path: Path
+) -> None:
+    """What the node that calls was doing goes on; another door finds it by the next report."""
+    master = CalledMaster(host, settings)
+    node = master.enrolled()
+    master.leaves(node)
+    instance = a_service(directory=a_slow_release(tmp_path))
+    command = f"manage.py node_door --host {host.gateway} --port {master.port}"
+    door = subprocess.Popen([sys.executable, *command.split()], env=here())
+    try:
+        wait_for(lambda: NodeLease.objects.exclude(until=None).exists())
+        wait_for(lambda: state_of(instance) == "building")
+    finally:
+        door.kill()
+        door.wait(10)
+    assert NodeLease.objects.get(node=node).until
+    NodeLease.objects.update(until=now())
+    master.returns()
+    wait_for(lambda: state_of(instance) == "started")
+    assert "<h1>Hello</h1>" in page(instance)
+    master.close()
+    assert NodeLease.objects.get(node=node).until is None
+    assert_the_laws_hold()
+
+
+def state_of(instance: Instance) -> str:
+    instance.refresh_from_db()
+    return str(instance.state)
+
+
 def here() -> dict[str, str]:
     """Return the environment of a process that works on this test's database."""
     known = connection.settings_dict
@@ -243,14 +279,14 @@ def a_slow_release(place: Path, build: str = 'commands = [["sleep", "4"]]') -> P
 
 
 def test_a_killed_service_comes_back_with_the_master_away(
-    host: Host, monkeypatch: pytest.MonkeyPatch
+    host: Host, master: Master, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """And what was measured meanwhile arrives afterwards, once."""
     monkeypatch.setattr("orchestration.convergence.documents.METERING_SECONDS", 1)
-    node = enrolled(host)
+    node = master.enrolled()
     instance = a_service()
     node = converged(node)
-    connections.drop(node)
+    master.leaves(node)
     first = host.run("pgrep -f source/serve.py").split()
     assert len(first) == 1
     host.run(f"kill -9 {first[0]}")
@@ -263,6 +299,7 @@ def test_a_killed_service_comes_back_with_the_master_away(
     spool = "/srv/tenantry/state/spool.jsonl"
     known = Sample.objects.count()
     wait_for(lambda: int(host.run(f"cat {spool} 2>&- | wc -l")) >= known + 6)
+    master.returns()
     converged(node)
     stored = list(Sample.objects.order_by("sequence").values_list("sequence", flat=True))
     assert stored == list(range(1, len(stored) + 1))
@@ -273,8 +310,8 @@ def test_a_killed_service_comes_back_with_the_master_away(
     assert_the_laws_hold()
 
 
-def test_a_killed_supervisor_never_runs_a_service_twice(host: Host) -> None:
-    node = enrolled(host)
+def test_a_killed_supervisor_never_runs_a_service_twice(host: Host, master: Master) -> None:
+    node = master.enrolled()
     instance = a_service()
     converged(node)
     orphan = host.run("pgrep -f source/serve.py").strip()
@@ -285,15 +322,17 @@ def test_a_killed_supervisor_never_runs_a_service_twice(host: Host) -> None:
         return len(found) == 1 and found[0] != orphan
 
     wait_for(has_one_new)
-    assert "<h1>Hello</h1>" in page(instance)
+    wait_for(lambda: greets(instance))
+    assert has_one_new()
 
 
-def test_a_rebooted_machine_runs_what_it_should_again(host: Host) -> None:
-    node = enrolled(host)
+def test_a_rebooted_machine_runs_what_it_should_again(host: Host, master: Master) -> None:
+    node = master.enrolled()
     instance = a_service()
     converged(node)
     host.power_cut()
     host.power_on()
+    master.boots()
     ComputeNode.objects.filter(pk=node.pk).update(next_attempt_at=now() - timedelta(seconds=1))
     converged(node)
     wait_for(lambda: bool(converged(node).applied_revision))

@@ -22,6 +22,7 @@ RUN_TWICE = {
     "orchestration.convergence.tasks.converge_node": "tests/orchestration/convergence",
     "orchestration.convergence.tasks.visit_nodes": "tests/orchestration/convergence",
     "orchestration.convergence.tasks.sweep_enrolments": "tests/orchestration/convergence",
+    "orchestration.convergence.tasks.sweep_silent": "tests/orchestration/convergence",
     "orchestration.convergence.tasks.enrol_node": "tests/orchestration/convergence",
     "orchestration.monitoring.tasks.sweep_incidents": "tests/orchestration/monitoring",
     "orchestration.monitoring.tasks.sweep_waits": "tests/orchestration/monitoring",

@@ -41,7 +41,7 @@ def talk(*answers: dict[str, Any]) -> tuple[Mapping[str, Any] | None, list[Mappi
         spool_position=7,
     )
     session = FakeSession(*answers)
-    found = poll(session, node, fence=3, archive=lambda uid: uid.encode())  # type: ignore[arg-type]
+    found = poll(session, node, fence=3, archive=lambda uid: uid.encode())
     return found, session.asked
 
 
