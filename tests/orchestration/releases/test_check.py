@@ -260,7 +260,7 @@ def test_the_command_lists_what_is_wrong_and_fails(
         "    Did you mean {address}?",
     ]
     call_command("release", "check", str(CATALOGUE / "static-site"))
-    assert capsys.readouterr().out == "static-site 1.1.1: nothing is wrong.\n"
+    assert capsys.readouterr().out == "static-site 1.1.2: nothing is wrong.\n"
 
 
 @pytest.mark.django_db

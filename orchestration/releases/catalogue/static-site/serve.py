@@ -45,10 +45,14 @@ class Count:
     def keep(self, ends):
         """Write until told to end; a full disk is tried again."""
         while not ends.wait(WRITE_SECONDS):
-            try:
-                self.write()
-            except OSError as error:
-                sys.stderr.write(f"requests are not written: {error}\n")
+            self.try_to_write()
+
+    def try_to_write(self):
+        """Put the number on disk; a full disk stops no page."""
+        try:
+            self.write()
+        except OSError as error:
+            sys.stderr.write(f"requests are not written: {error}\n")
 
 
 class Quiet(SimpleHTTPRequestHandler):
@@ -94,7 +98,7 @@ def main():
     parser.add_argument("--requests", required=True)
     asked = parser.parse_args()
     count, ends = Count(asked.requests), threading.Event()
-    count.write()
+    count.try_to_write()
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))
     threading.Thread(target=count.keep, args=(ends,), daemon=True).start()
     handler = functools.partial(Quiet, directory=asked.directory, count=count)
@@ -105,7 +109,7 @@ def main():
         first.serve_forever()
     finally:
         ends.set()
-        count.write()
+        count.try_to_write()
 
 
 if __name__ == "__main__":
