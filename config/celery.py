@@ -24,6 +24,7 @@ TIMETABLE = {
         _every(30, "erp.contracts.tasks.sweep_expired"),
         # Reads every line and its instance, and only finds what a nudge lost or a date brought.
         _every(30, "orchestration.instances.tasks.sweep_contracts"),
+        _every(10, "orchestration.instances.tasks.sweep_inputs"),
         _every(10, "orchestration.allocation.tasks.sweep_waiting"),
         _every(15, "orchestration.nodes.tasks.sweep_standing"),
         # Every visit does the same for its node: this is for those that wait for theirs.

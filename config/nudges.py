@@ -14,6 +14,7 @@ HURRIES: Mapping[str, tuple[str, ...]] = {
     "instance.requested": ("orchestration.allocation.tasks.place_instance",),
     "instance.placed": ("orchestration.convergence.tasks.converge_node",),
     "instance.changed": ("orchestration.convergence.tasks.converge_node",),
+    "instance.published": ("orchestration.instances.tasks.take_inputs",),
     "node.registered": ("orchestration.convergence.tasks.enrol_node",),
     "billing_run.opened": ("billing.runs.tasks.work_through",),
     "billing_run.issue_asked": ("billing.runs.tasks.issue_run",),

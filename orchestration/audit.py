@@ -4,12 +4,15 @@ from collections.abc import Callable, Mapping
 from datetime import timedelta
 
 from django.db import connection
-from django.db.models import Count, F, Q
+from django.db.models import Count, Exists, F, OuterRef, Q
 from django.utils import timezone
 
 from orchestration.instances.models import Instance
 from orchestration.instances.states import Requested, State
+from orchestration.monitoring.models import Outage
+from orchestration.nodes import states as nodes
 from orchestration.nodes.models import ComputePartition, NodeLease, NodeRoom
+from orchestration.nodes.queries import VISITED
 
 MOST = 20
 # Two sweeps of every step, and a build.
@@ -28,7 +31,7 @@ def instances_have_one_place() -> list[str]:
         if node == last_node and first < last_end:
             broken.append(f"partition {name} of node {node} shares ports with another")
         last_node, last_end = node, first + count
-    return broken + _miscounted()
+    return broken + _miscounted() + _of_shared()
 
 
 def _miscounted() -> list[str]:
@@ -38,6 +41,15 @@ def _miscounted() -> list[str]:
     return [f"the room of node {one.node_id} is not counted right" for one in rooms[:MOST]]
 
 
+def _of_shared() -> list[str]:
+    """A shared instance stands on one of its own organisation or of one above it, on its node."""
+    placed = Instance.objects.filter(host__isnull=False)
+    strays = placed.exclude(organisation__path__startswith=F("host__organisation__path"))
+    apart = placed.exclude(node=F("host__node"))
+    broken = [f"{one.reference} stands on an instance of a stranger" for one in strays[:MOST]]
+    return broken + [f"{one.reference} is on another node than its host" for one in apart[:MOST]]
+
+
 def what_runs_is_wanted() -> list[str]:
     """L9: running if and only if wanted, older than two sweeps."""
     settled = Instance.objects.filter(state_since__lt=timezone.now() - SETTLED)
@@ -45,7 +57,18 @@ def what_runs_is_wanted() -> list[str]:
         Q(state=State.STARTED) & ~Q(requested_state=Requested.STARTED),
         observed_generation=F("generation"),
     )
-    return [f"{one.reference} runs though it should be stopped" for one in unwanted[:MOST]]
+    broken = [f"{one.reference} runs though it should be stopped" for one in unwanted[:MOST]]
+    told = Outage.objects.filter(instance=OuterRef("pk"), until=None)
+    silent = settled.filter(
+        ~Exists(told),
+        requested_state=Requested.STARTED,
+        state__in=[State.PLACED, State.BUILDING, State.STARTING, State.FAILED, State.STOPPED],
+        node__state__in=set(VISITED) - {nodes.State.UNREACHABLE},
+    )
+    return broken + [
+        f"{one.reference} is {one.state} though it should run, and nobody is told"
+        for one in silent[:MOST]
+    ]
 
 
 def no_lease_is_stuck() -> list[str]:
@@ -57,7 +80,11 @@ def no_lease_is_stuck() -> list[str]:
 def instances_belong_to_who_ordered_them() -> list[str]:
     """L13: an instance is of the organisation of its contract line."""
     strays = Instance.objects.exclude(organisation=F("line__organisation"))
-    return [f"instance {one.reference} belongs to another organisation" for one in strays[:MOST]]
+    broken = [f"instance {one.reference} belongs to another organisation" for one in strays[:MOST]]
+    children = Instance.objects.filter(parent__isnull=False).exclude(line=F("parent__line"))
+    return broken + [
+        f"{one.reference} is of another line than its parent" for one in children[:MOST]
+    ]
 
 
 # Weeks that were dropped have their sums only: older samples cannot be more than was added up.

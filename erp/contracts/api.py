@@ -21,6 +21,7 @@ class LineOut(serializers.ModelSerializer[ContractLine]):
 
     plan = serializers.CharField(source="plan.code", read_only=True)
     offer = serializers.CharField(source="plan.offer.reference", read_only=True)
+    parameters = serializers.DictField(source="shown_parameters", read_only=True)
 
     class Meta:
         model = ContractLine

@@ -1,12 +1,14 @@
 """What was agreed: lines with quantity, prices and terms, in force over a time."""
 
 from functools import partial
+from typing import Any
 
 from django.db import models
 from django.db.models import F, Q
 
 from erp.base.identifiers import reference
 from erp.base.lifecycle import Stateful
+from erp.base.secret_parameters import shown
 from erp.base.tenancy import TenantQuerySet
 from erp.catalogue.models import Plan, PriceKind
 from erp.contracts.states import ARROWS, State
@@ -80,6 +82,11 @@ class ContractLine(models.Model):
 
     def __str__(self) -> str:
         return f"{self.contract.reference}/{self.position}"
+
+    @property
+    def shown_parameters(self) -> dict[str, Any]:
+        """Return the parameters as anybody may see them."""
+        return shown(self.parameters)
 
 
 class LinePrice(models.Model):

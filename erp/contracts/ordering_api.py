@@ -25,6 +25,7 @@ class OrderOut(serializers.ModelSerializer[Order]):
     organisation = serializers.CharField(source="organisation.reference", read_only=True)
     seller = serializers.CharField(source="seller.name", read_only=True)
     offer = serializers.CharField(source="plan.offer.reference", read_only=True)
+    parameters = serializers.DictField(source="shown_parameters", read_only=True)
     plan = serializers.CharField(source="plan.code", read_only=True)
     service = serializers.SerializerMethodField()
 

@@ -10,13 +10,14 @@ from erp.base.errors import DomainError
 from erp.base.journal import record
 from erp.base.lifecycle import move
 from erp.base.nudges import announce
+from erp.base.secret_parameters import shown
 from erp.contracts.models import Contract, ContractLine, LinePrice
 from erp.contracts.queries import committed_minor
 from erp.contracts.states import State
 from erp.customers.models import Organisation
 from erp.orders import services as orders
 from erp.orders.models import Order
-from erp.orders.parameters import check
+from erp.orders.parameters import as_stored
 from erp.orders.states import State as Ordered
 
 
@@ -135,6 +136,8 @@ def change_parameters(
 ) -> None:
     """Change what the software is told; the same parameters again change nothing.
 
+    A secret that is not given again stays what it was.
+
     Raises:
         NotInForce: the contract has ended.
         BadParameters: the release does not take them.
@@ -142,11 +145,11 @@ def change_parameters(
     contract = Contract.objects.select_for_update().get(pk=line.contract_id)
     if contract.state == State.ENDED:
         raise NotInForce
-    check(line.product, line.software_type, parameters)
     line = ContractLine.objects.select_for_update().get(pk=line.pk)
-    if line.parameters == parameters:
-        return
     before = line.parameters
-    ContractLine.objects.filter(pk=line.pk).update(parameters=dict(parameters))
-    record(contract, "changed", at=at, by=by, before=before, after=dict(parameters))
+    after = as_stored(line.product, line.software_type, parameters, before=before)
+    if before == after:
+        return
+    ContractLine.objects.filter(pk=line.pk).update(parameters=after)
+    record(contract, "changed", at=at, by=by, before=shown(before), after=shown(after))
     announce("contract.changed", contract=contract.pk)

@@ -125,8 +125,7 @@ def parameters(request: UserRequest, reference: str, position: int) -> HttpRespo
     contract = contract_for(request.user, reference, right=Right.MANAGE_SERVICES)
     line = get_object_or_404(contract.lines, position=position)
     schema = product_source().schema(line.product, line.software_type)
-    initial = {f"p_{name}": value for name, value in line.parameters.items()}
-    form = schema_form(schema)(request.POST or None, initial=initial)
+    form = schema_form(schema, there=line.parameters)(request.POST or None)
     if request.method == "POST" and form.is_valid():
         given = form.parameters()  # type: ignore[attr-defined]
         try:

@@ -1,12 +1,14 @@
 """What was asked."""
 
 from functools import partial
+from typing import Any
 
 from django.db import models
 from django.db.models import Q
 
 from erp.base.identifiers import reference
 from erp.base.lifecycle import Stateful
+from erp.base.secret_parameters import shown
 from erp.base.tenancy import TenantQuerySet
 from erp.catalogue.models import Plan, PriceList
 from erp.customers.models import Organisation
@@ -48,3 +50,8 @@ class Order(Stateful):
 
     def __str__(self) -> str:
         return self.reference
+
+    @property
+    def shown_parameters(self) -> dict[str, Any]:
+        """Return the parameters as anybody may see them."""
+        return shown(self.parameters)

@@ -6,22 +6,35 @@ from typing import Any
 
 from django import forms
 
+from erp.base.secret_parameters import is_sealed
+
 PREFIX = "p_"
 RAW = "parameters_json"
 
 
-def schema_form(schema: Mapping[str, Any]) -> type[forms.Form]:
+def schema_form(
+    schema: Mapping[str, Any], *, there: Mapping[str, Any] | None = None
+) -> type[forms.Form]:
     """Return a form class for the parameters of a release.
 
     The server checks what comes back against the schema itself (`orders.parameters`): the form
     only makes it easy to be right.
+
+    Args:
+        there: the parameters as they are stored now; None when there are none yet. A secret among
+            them is not shown, and need not be given again.
     """
     fields: dict[str, forms.Field] = {}
-    required = set(schema.get("required", ()))
+    required, there = set(schema.get("required", ())), there or {}
     for name, rule in schema.get("properties", {}).items():
-        field = _field(name, rule, is_required=name in required)
+        is_kept = is_sealed(there.get(name))
+        field = _field(name, rule, is_required=name in required and not is_kept)
         if field is None:
-            return _raw_form(schema)
+            return _raw_form(schema, there)
+        if is_kept:
+            field.help_text = f"{field.help_text} There is one: leave it empty to keep it.".strip()
+        elif name in there:
+            field.initial = there[name]
         fields[PREFIX + name] = field
     return type("ParametersForm", (_Parameters,), fields)
 
@@ -63,12 +76,13 @@ class _RawParameters(_Parameters):
         return dict(self.cleaned_data[RAW])
 
 
-def _raw_form(schema: Mapping[str, Any]) -> type[forms.Form]:
-    initial = {
+def _raw_form(schema: Mapping[str, Any], there: Mapping[str, Any]) -> type[forms.Form]:
+    defaults = {
         name: rule["default"]
         for name, rule in schema.get("properties", {}).items()
         if isinstance(rule, Mapping) and "default" in rule
     }
+    initial = {name: value for name, value in (there or defaults).items() if not is_sealed(value)}
     field = forms.CharField(
         label="Parameters",
         initial=json.dumps(initial, indent=2),
@@ -103,8 +117,18 @@ def _field(name: str, rule: Any, *, is_required: bool) -> forms.Field | None:
             return forms.FloatField(
                 min_value=rule.get("minimum"), max_value=rule.get("maximum"), **facts
             )
+        case "string" if rule.get("writeOnly") is True:
+            return forms.CharField(widget=_secret_widget(rule), **facts)
         case "string":
             is_long = rule.get("maxLength", 0) > 200
             widget = forms.Textarea(attrs={"rows": 3}) if is_long else forms.TextInput()
             return forms.CharField(max_length=rule.get("maxLength"), widget=widget, **facts)
     return None
+
+
+def _secret_widget(rule: Mapping[str, Any]) -> forms.Widget:
+    """A key of many lines needs an area; neither is filled in by us or by the browser."""
+    attributes = {"autocomplete": "off", "spellcheck": "false"}
+    if rule.get("contentMediaType") == "application/x-pem-file":
+        return forms.Textarea(attrs=attributes | {"rows": 4})
+    return forms.PasswordInput(attrs=attributes)

@@ -1,7 +1,7 @@
 """Place orders and decide on them."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import Any
 
@@ -10,11 +10,12 @@ from django.db import transaction
 from erp.base.errors import DomainError
 from erp.base.journal import record
 from erp.base.lifecycle import move
+from erp.base.secret_parameters import revealed
 from erp.catalogue.models import Plan, Price, PriceList
 from erp.catalogue.queries import NoPrices, price_list_of, prices_of, seller_of
 from erp.customers.models import Organisation
 from erp.orders.models import Order
-from erp.orders.parameters import check
+from erp.orders.parameters import as_stored
 from erp.orders.preview import preview
 from erp.orders.states import State
 from erp.ports import placement_source
@@ -55,8 +56,9 @@ class Wish:
 
     def is_of(self, order: Order) -> bool:
         """Return whether the order asks for the same."""
+        given = revealed(order.parameters, product=self.plan.offer.product)
         asked = (self.name, self.plan.pk, dict(self.parameters), dict(self.sla))
-        return asked == (order.name, order.plan_id, order.parameters, order.sla)
+        return asked == (order.name, order.plan_id, given, order.sla)
 
 
 def earlier_of(buyer: Organisation, wish: Wish) -> Order | None:
@@ -93,8 +95,8 @@ def place(buyer: Organisation, wish: Wish, *, by: str, at: datetime) -> Order:
     offer = wish.plan.offer
     if not offer.is_open:
         raise OfferClosed(f"{offer.name} is not sold any more.")
-    check(offer.product, offer.software_type, wish.parameters)
     _check_place(buyer, wish)
+    wish = replace(wish, parameters=as_stored(offer.product, offer.software_type, wish.parameters))
     order = _order(buyer, wish, price_list_of(seller_of(buyer), buyer.currency, at), by=by, at=at)
     record(order, "placed", at=at, by=by, plan=str(wish.plan))
     return order

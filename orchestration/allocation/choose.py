@@ -113,6 +113,12 @@ def _refusals(wish: Wish, candidate: Candidate) -> Iterator[str]:
         yield from judge(wish, candidate)
 
 
+def refusals_of_place(wish: Wish, candidate: Candidate) -> Iterator[str]:
+    """Yield the reasons against where a node stands and what it can, whoever else is on it."""
+    yield from _where(wish, candidate)
+    yield from _able(wish, candidate)
+
+
 def _open(wish: Wish, candidate: Candidate) -> Iterator[str]:
     is_full_only = (candidate.state, candidate.closed_for) == ("closed", "capacity")
     if candidate.state != "ready" and not is_full_only:

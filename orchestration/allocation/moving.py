@@ -14,6 +14,7 @@ from orchestration.allocation.services import BY, wish_of
 from orchestration.instances.models import Instance
 from orchestration.instances.states import Requested, State
 from orchestration.nodes import services as nodes
+from orchestration.nodes.document import stored
 from orchestration.nodes.models import ComputeNode
 
 # A preview looks for a place for so many; a node has at most 200 partitions.
@@ -79,7 +80,7 @@ def _is_new(instance: Instance) -> bool:
 
 def _told(node: ComputeNode) -> frozenset[str]:
     """Return the instances that are in the node's document: it may have begun with them."""
-    slots = (node.desired or {}).get("partitions", [])
+    slots = (stored(node) or {}).get("partitions", [])
     return frozenset(slot["instance"]["uid"] for slot in slots if slot["instance"])
 
 

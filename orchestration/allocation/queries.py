@@ -8,10 +8,11 @@ from collections import defaultdict
 from collections.abc import Collection, Iterable, Mapping
 from typing import Any
 
-from django.db.models import DecimalField, Exists, F, OuterRef, Q, QuerySet, TextField, Value
+from django.db.models import Count, DecimalField, Exists, F, OuterRef, Q, QuerySet, TextField, Value
 from django.db.models.expressions import CombinedExpression, RawSQL
 
 from orchestration.allocation.choose import Candidate, Wish
+from orchestration.allocation.hosts import MOST_ON_ONE_HOST, Host
 from orchestration.instances.models import Instance
 from orchestration.nodes.models import ComputeNode, NodeRoom
 from orchestration.nodes.states import ClosedFor, State
@@ -19,6 +20,7 @@ from orchestration.nodes.states import ClosedFor, State
 # Two allocators at once choose the same best node; the others are for those that come second.
 FEW = 20
 EMPTIEST = 100
+MOST_HOSTS = 100
 _PLACED = Instance.objects.filter(partition__isnull=False)
 _COLUMNS = (
     "pk", "reference", "name", "region", "country", "network", "labels", "state", "state_reason",
@@ -200,3 +202,31 @@ def _free_disk(row: Mapping[str, Any]) -> int | None:
     promised = _left(row, "disk_bytes", "room__reserved_disk_bytes")
     found = _left(row, "disk_free_bytes", "")
     return min((size for size in (promised, found) if size is not None), default=None)
+
+
+def hosts_for(shared: Instance, wish: Wish) -> list[Host]:
+    """Return the instances that could take a shared one: of its customer, or of who sells to it."""
+    kind = shared.release.profile["types"][shared.software_type]
+    found = (
+        Instance.objects.alias(asker=Value(wish.path, output_field=TextField()))
+        .filter(release__product=wish.product, software_type=kind["shared_on"])
+        .filter(partition__isnull=False, asker__startswith=F("organisation__path"))
+        .annotate(taken=Count("shared"))
+        .filter(taken__lt=MOST_ON_ONE_HOST)
+        .order_by("taken", "pk")[:MOST_HOSTS]
+    )
+    hosts = list(found)
+    nodes = ComputeNode.objects.filter(pk__in=[host.node_id for host in hosts])
+    places = {place.pk: place for place in _described(wish, nodes)}
+    return [
+        Host(
+            pk=host.pk,
+            reference=host.reference,
+            organisation=host.organisation_id,
+            requested_state=host.requested_state,
+            state=host.state,
+            node=places[host.node_id or 0],
+            taken=host.taken,
+        )
+        for host in hosts
+    ]

@@ -8,9 +8,11 @@ from erp.base.errors import DomainError
 from erp.base.lifecycle import move
 from erp.base.nudges import announce
 from orchestration.allocation.choose import Candidate, Ranking, Wish, choose
-from orchestration.allocation.queries import candidates, shortlist
+from orchestration.allocation.hosts import MOST_ON_ONE_HOST, choose_host
+from orchestration.allocation.queries import candidates, hosts_for, shortlist
 from orchestration.instances.models import Instance
-from orchestration.instances.states import State
+from orchestration.instances.queries import without_host
+from orchestration.instances.states import Requested, State
 from orchestration.nodes.models import ComputePartition
 
 BY = "allocation"
@@ -59,12 +61,40 @@ def place(instance_pk: int, *, at: datetime) -> bool:
         return False
     wish = wish_of(instance)
     try:
+        if instance.is_shared:
+            return _place_on_host(instance, wish, at=at)
         ranking = choose(wish, shortlist(wish))
         if _take_first(instance, ranking, at=at):
             return True
         return _explain(instance, wish, at=at)
     except DomainError as error:
         return _keep_waiting(instance, [str(error)], at=at)
+
+
+def _place_on_host(shared: Instance, wish: Wish, *, at: datetime) -> bool:
+    """Make a shared instance an entry on the best host; never more than it takes."""
+    fits, reasons = choose_host(wish, hosts_for(shared, wish))
+    for host in fits:
+        row = Instance.objects.select_for_update().get(pk=host.pk)
+        if row.state == State.STARTED and row.shared.count() < MOST_ON_ONE_HOST:
+            where = {"host_id": host.pk, "node_id": host.node.pk, "placement_reasons": []}
+            move(shared, State.PLACED, at=at, by=BY, why=f"on {host.reference}", also=where)
+            announce("instance.placed", node=host.node.pk)
+            return True
+    return _keep_waiting(shared, reasons, at=at)
+
+
+@transaction.atomic
+def release_from_host(shared_pk: int, *, at: datetime) -> None:
+    """Have a shared instance wait for another host when its own is gone."""
+    rows = Instance.objects.select_for_update().filter(pk=shared_pk)
+    shared = rows.filter(pk__in=without_host().values("pk")).first()
+    if shared is None:
+        return
+    is_over = shared.requested_state == Requested.DESTROYED
+    gone = {"host": None, "connection_sealed": ""} | ({"wiped_at": at} if is_over else {})
+    to = State.WIPED if is_over else State.WAITING
+    move(shared, to, at=at, by=BY, why="what it stood on is gone", also=gone)
 
 
 def _take_first(instance: Instance, ranking: Ranking, *, at: datetime) -> bool:

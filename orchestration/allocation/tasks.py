@@ -17,6 +17,8 @@ log = logging.getLogger(__name__)
 @shared_task(ignore_result=True)
 def sweep_waiting(**_: Any) -> None:
     """Try every waiting instance; one that cannot be understood stops no other."""
+    for pk in queries.without_host().values_list("pk", flat=True)[:BATCH]:
+        services.release_from_host(pk, at=now())
     for pk in queries.waiting().values_list("pk", flat=True)[:BATCH]:
         try:
             services.place(pk, at=now())

@@ -7,6 +7,7 @@ from typing import Any
 
 from orchestration.convergence import upgrades
 from orchestration.convergence.carrier import BadAnswer, Session
+from orchestration.nodes.document import stored
 from orchestration.nodes.models import ComputeNode
 
 # A node asks for the document and for each release once; more than this is a broken agent.
@@ -89,7 +90,7 @@ def _wishes(answer: Mapping[str, Any]) -> Iterator[str]:
 
 def _gift(wish: str, node: ComputeNode, archive: Callable[[str], bytes]) -> dict[str, Any]:
     if wish == "desired":
-        return {"op": "desired", "document": node.desired}
+        return {"op": "desired", "document": stored(node)}
     kind, _, uid = wish.partition(":")
     if kind != "release" or uid not in _releases_of(node):
         raise BadAnswer(f"The agent wants {wish[:80]!r}, which it should not have.")
@@ -97,7 +98,8 @@ def _gift(wish: str, node: ComputeNode, archive: Callable[[str], bytes]) -> dict
 
 
 def _releases_of(node: ComputeNode) -> set[str]:
-    return {release["uid"] for release in (node.desired or {"releases": []})["releases"]}
+    document = stored(node)
+    return {release["uid"] for release in document["releases"]} if document else set()
 
 
 def _report(answer: Mapping[str, Any]) -> Mapping[str, Any] | None:

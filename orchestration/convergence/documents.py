@@ -7,19 +7,26 @@ from typing import Any
 from django.db import connection, transaction
 from django.db.models import Prefetch
 
+from erp.base.secret_parameters import revealed
 from orchestration.convergence.desired import FORMAT, Release, Slot, build
+from orchestration.instances.children import kind_of, takes_shared
 from orchestration.instances.models import Instance
-from orchestration.instances.services import secrets_of
+from orchestration.instances.services import connection_of, secrets_of
+from orchestration.instances.states import Requested
+from orchestration.nodes.document import sealed
 from orchestration.nodes.models import ComputeNode, ComputePartition
 from orchestration.releases.models import SoftwareRelease
 
 METERING_SECONDS = 10
 
 
-# The document changes with its form, the partitions, and the generation of what they hold.
+# The document changes with its form, the partitions, and the generation of what they hold, also of
+# what is shared there. What children publish raises the generation of their parent.
 _SOURCE = """
 SELECT md5(%(form)s || coalesce(string_agg(concat_ws(':', p.name, p.address, p.address6,
-    p.port_first, p.port_count, i.reference, i.generation, i.requested_state, i.release_id),
+    p.port_first, p.port_count, i.reference, i.generation, i.requested_state, i.release_id,
+    (SELECT string_agg(concat_ws('-', s.reference, s.generation), '+' ORDER BY s.id)
+     FROM orchestration_instance s WHERE s.host_id = i.id AND s.requested_state = 'started')),
     ',' ORDER BY p.id), ''))
 FROM orchestration_computepartition p
 LEFT JOIN orchestration_instance i ON i.partition_id = p.id
@@ -55,7 +62,10 @@ def recompute(node_pk: int, *, at: datetime) -> bool:
     changes: dict[str, Any] = {"desired_source": source}
     is_new = bool(document["revision"] != node.desired_revision)
     if is_new:
-        changes |= {"desired": document, "desired_revision": document["revision"]}
+        changes |= {
+            "desired_sealed": sealed(node, document),
+            "desired_revision": document["revision"],
+        }
         changes["desired_since"] = at
     ComputeNode.objects.filter(pk=node.pk).update(**changes)
     return is_new
@@ -68,8 +78,13 @@ def _source_of(node_pk: int) -> str:
 
 
 def document_of(node: ComputeNode) -> dict[str, Any]:
-    """Return the document for a node; three statements, however many instances."""
-    held = Instance.objects.select_related("release").defer("release__archive")
+    """Return the document for a node; five statements, however many instances."""
+    entries = Instance.objects.filter(requested_state=Requested.STARTED).order_by("reference")
+    held = (
+        Instance.objects.select_related("release")
+        .defer("release__archive")
+        .prefetch_related("children", Prefetch("shared", entries))
+    )
     partitions = node.partitions.prefetch_related(Prefetch("instance", held)).order_by("pk")
     slots = [_slot(partition) for partition in partitions]
     wanted = {slot.instance["release"] for slot in slots if slot.instance}
@@ -101,7 +116,23 @@ def _wanted(instance: Instance) -> dict[str, Any]:
         "requested_state": instance.requested_state,
         "release": instance.release.uid,
         "software_type": instance.software_type,
-        "parameters": instance.parameters,
+        "parameters": revealed(instance.parameters, product=instance.release.product),
         "secrets": secrets_of(instance),
         "limits": instance.limits,
-    }
+    } | _of_others(instance)
+
+
+def _of_others(instance: Instance) -> dict[str, Any]:
+    """Return what an instance gets of its children, and what is shared on it, if it has any."""
+    found: dict[str, Any] = {}
+    if kind_of(instance).get("children"):
+        connections = {child.name: connection_of(child) for child in instance.children.all()}
+        found["children"] = {name: one for name, one in sorted(connections.items()) if one}
+    if takes_shared(instance):
+        found["shared"] = [
+            {"uid": one.reference, "generation": one.generation, "parameters": given}
+            for one in instance.shared.all()
+            # A shared instance is of the same product as its host.
+            for given in [revealed(one.parameters, product=instance.release.product)]
+        ]
+    return found

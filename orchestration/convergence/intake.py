@@ -5,6 +5,8 @@ from datetime import datetime
 from django.db import transaction
 
 from erp.base.lifecycle import move
+from erp.base.nudges import announce
+from orchestration.convergence import sharing
 from orchestration.convergence.lease import hold
 from orchestration.convergence.observed import FoundPartition, Report
 from orchestration.instances.models import Instance
@@ -54,15 +56,35 @@ def _told_of_itself(report: Report) -> dict[str, object]:
 
 def _take_partitions(node: ComputeNode, report: Report, *, at: datetime) -> None:
     """Only instances that hold a partition of this node are touched, whatever is claimed."""
-    held = Instance.objects.filter(partition__node=node).select_related("partition")
-    instances = {instance.partition.name: instance for instance in held.order_by("pk")}  # type: ignore[union-attr]
+    found = {one.name: one for one in report.partitions}
+    held, entries = _standing_on(node)
     seen = []
-    for found in report.partitions:
-        instance = instances.get(found.name)
-        if instance and instance.reference == found.instance and _says_something(instance, found):
-            _take_one(instance, found, at=at)
-            seen.append(Sighting(instance, found.reason, found.promises))
+    for instance in held:
+        one = found.get(instance.partition.name)  # type: ignore[union-attr]
+        if one and instance.reference == one.instance and _says_something(instance, one):
+            _take_one(instance, one, at=at)
+            seen.append(Sighting(instance, one.reason, one.promises))
+    hosts = {one.instance: {entry.uid: entry for entry in one.shared} for one in report.partitions}
+    for shared, host in entries:
+        entry = hosts.get(host.reference, {}).get(shared.reference)
+        verdict = sharing.judge(shared, host, entry)
+        # What is not there counts only when the node has what it should.
+        if verdict and (entry or report.applied == node.desired_revision):
+            seen.append(sharing.take(shared, host, verdict, at=at))
     observe(seen, at=at)
+
+
+def _standing_on(node: ComputeNode) -> tuple[list[Instance], list[tuple[Instance, Instance]]]:
+    """Return the instances with a partition here, and those shared on them with their hosts.
+
+    All are locked, in the order in which everybody locks several.
+    """
+    rows = Instance.objects.select_for_update(of=("self",)).select_related("partition")
+    here = list(rows.filter(node=node).exclude(partition=None, host=None).order_by("pk"))
+    held = [one for one in here if one.partition and one.partition.node_id == node.pk]
+    by_pk = {one.pk: one for one in held}
+    shared = sharing.with_releases([one for one in here if one.host_id in by_pk])
+    return held, [(one, by_pk[one.host_id or 0]) for one in shared]
 
 
 def _says_something(instance: Instance, found: FoundPartition) -> bool:
@@ -79,6 +101,8 @@ def _take_one(instance: Instance, found: FoundPartition, *, at: datetime) -> Non
     }
     if found.connection and found.connection != connection_of(instance):
         changes["connection_sealed"] = sealed_connection(instance, found.connection)
+        if instance.parent_id:
+            announce("instance.published", instance=instance.parent_id)
     if found.state == State.STARTED and instance.first_started_at is None:
         changes["first_started_at"] = at
     if found.state == State.WIPED:

@@ -14,6 +14,7 @@ RELEASE_STATES = frozenset({"ready", "building", "failed", "waiting"})
 MOST_PARTITIONS = 1000
 MOST_FACTS = 100
 MOST_PROMISES = 50
+MOST_SHARED = 1000
 MOST_PAIRS = 50
 LONGEST_TEXT = 8000
 
@@ -22,6 +23,16 @@ class BadReport(DomainError):
     """A node sent a report that cannot be read; nothing of it was stored."""
 
     code = "bad_report"
+
+
+@dataclass(frozen=True, slots=True)
+class FoundShared:
+    """What a node says of a shared instance; `ok` is None while its host has not spoken of it."""
+
+    uid: str
+    generation: int
+    ok: bool | None
+    message: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,6 +47,7 @@ class FoundPartition:
     log_tail: str
     connection: Mapping[str, str]
     promises: Sequence[Mapping[str, Any]]
+    shared: Sequence[FoundShared] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -126,6 +138,19 @@ def _partition(one: Mapping[str, Any]) -> FoundPartition:
             }
             for promise in one["promises"][:MOST_PROMISES]
         ],
+        # Agents that know of none say nothing of them.
+        shared=[_shared(entry) for entry in one.get("shared", [])[:MOST_SHARED]],
+    )
+
+
+def _shared(one: Mapping[str, Any]) -> FoundShared:
+    if not isinstance(one["ok"], bool | None):
+        raise BadReport("The report does not say whether a shared instance is well.")
+    return FoundShared(
+        uid=text_of(one["uid"], 12),
+        generation=int(one["generation"]),
+        ok=one["ok"],
+        message=text_of(one["message"], 300),
     )
 
 

@@ -21,6 +21,7 @@ from orchestration.convergence.plan import plan
 from orchestration.convergence.ssh import HostKeyChanged
 from orchestration.instances.models import Instance
 from orchestration.nodes import callers
+from orchestration.nodes.document import stored
 from orchestration.nodes.models import ComputeNode
 from orchestration.nodes.queries import PATIENCE, VISITED
 from orchestration.nodes.states import Carrier, State
@@ -53,7 +54,7 @@ def converge(node_pk: int, *, clock: Clock, why: str, session: Session | None = 
     A failure is kept on the node and in its history, and never raised: it is the node's state.
     """
     # The document itself is read only when the node asks for it.
-    visited = ComputeNode.objects.filter(pk=node_pk, state__in=VISITED).defer("desired")
+    visited = ComputeNode.objects.filter(pk=node_pk, state__in=VISITED).defer("desired_sealed")
     node = visited.first()
     if node and node.carrier == Carrier.HTTPS and session is None:
         return hurry(node_pk, at=clock())
@@ -129,9 +130,10 @@ def _make_document(node: ComputeNode, *, at: datetime) -> bool:
 
 def _steps(node: ComputeNode) -> list[str]:
     """Return what this pass would change, in words; nothing where the node has what it should."""
-    if node.applied_revision == node.desired_revision or not node.desired:
+    if node.applied_revision == node.desired_revision:
         return []
-    return [str(step) for step in plan(node.desired, _observed(node))]
+    document = stored(node)
+    return [str(step) for step in plan(document, _observed(node))] if document else []
 
 
 def _observed(node: ComputeNode) -> list[dict[str, object]]:

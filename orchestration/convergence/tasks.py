@@ -11,7 +11,7 @@ from typing import Any
 from celery import shared_task
 
 from erp.base.doors import now
-from orchestration.convergence import calls, documents, enrolment, rounds, services
+from orchestration.convergence import calls, documents, enrolment, rounds, services, sharing
 from orchestration.convergence.lanes import queue_of
 from orchestration.nodes import queries
 
@@ -28,6 +28,8 @@ def sweep_desired(**_: Any) -> None:
     for pk in documents.stale(list(visited), most=BATCH):
         if documents.recompute(pk, at=now()):
             converge_node.delay(node=pk)
+    for pk in sharing.gone(most=BATCH):
+        sharing.settle(pk, at=now())
 
 
 @shared_task(ignore_result=True)

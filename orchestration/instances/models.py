@@ -14,13 +14,15 @@ from orchestration.instances.states import ARROWS, Requested, State
 from orchestration.nodes.models import ComputeNode, ComputePartition
 from orchestration.releases.models import SoftwareRelease
 
+_PLACELESS = Q(state__in=[State.WAITING, State.WIPED])
+
 
 class Instance(Stateful):
-    """One running part: (contract line, name) names it for ever.
+    """One running part: (contract line, name) names it for ever, or (parent, name) for a child.
 
     Every change of what is requested raises `generation`; `observed_generation` is what its node
-    last reported. It keeps its partition until the node confirmed that it was wiped. Secrets and
-    connection parameters are sealed.
+    last reported. It keeps its partition until the node confirmed that it was wiped. A shared one
+    has no partition: it is an entry on its `host`. Secrets and connection parameters are sealed.
     """
 
     arrows = ARROWS
@@ -29,6 +31,10 @@ class Instance(Stateful):
     line = models.ForeignKey(ContractLine, on_delete=models.PROTECT, related_name="instances")
     parent = models.ForeignKey(
         "self", null=True, blank=True, on_delete=models.PROTECT, related_name="children"
+    )
+    is_shared = models.BooleanField(default=False)
+    host = models.ForeignKey(
+        "self", null=True, blank=True, on_delete=models.PROTECT, related_name="shared"
     )
     name = models.CharField(max_length=60, default="main")
     release = models.ForeignKey(SoftwareRelease, on_delete=models.PROTECT)
@@ -51,6 +57,8 @@ class Instance(Stateful):
     # When the reasons were last worked out: that costs more than looking for a place.
     reasoned_at = models.DateTimeField(null=True)
     connection_sealed = models.TextField(blank=True)
+    # Names what its children published when this generation began: see `queries.behind_children`.
+    inputs = models.CharField(max_length=32, blank=True)
     promises = models.JSONField(default=list)
     log_tail = models.TextField(blank=True)
     created_at = models.DateTimeField()
@@ -71,8 +79,15 @@ class Instance(Stateful):
             ),
             models.CheckConstraint(
                 name="instance_on_a_node_has_a_partition",
-                condition=Q(state__in=[State.WAITING, State.WIPED], partition=None)
-                | (~Q(state__in=[State.WAITING, State.WIPED]) & Q(partition__isnull=False)),
+                condition=Q(is_shared=True, partition=None)
+                | (Q(is_shared=False) & (_PLACELESS & Q(partition=None)))
+                | (Q(is_shared=False) & (~_PLACELESS & Q(partition__isnull=False))),
+            ),
+            models.CheckConstraint(
+                name="instance_shared_has_a_host",
+                condition=Q(is_shared=False, host=None)
+                | (Q(is_shared=True) & (_PLACELESS & Q(host=None)))
+                | (Q(is_shared=True) & (~_PLACELESS & Q(host__isnull=False))),
             ),
         ]
 

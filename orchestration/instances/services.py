@@ -14,7 +14,14 @@ from erp.base.nudges import announce
 from erp.base.secrets import reveal, seal
 from erp.contracts.models import Contract, ContractLine
 from erp.contracts.states import State as Contracted
+from orchestration.instances.children import (
+    check_depth,
+    declared,
+    kind_of,
+    parameters_for,
+)
 from orchestration.instances.models import Instance
+from orchestration.instances.queries import published, with_release
 from orchestration.instances.states import Requested, State
 from orchestration.releases.queries import newest_release
 
@@ -52,27 +59,60 @@ def follow_contract(contract: Contract, *, at: datetime) -> None:
             _create(line, at=at)
 
 
-def _create(line: ContractLine, *, at: datetime) -> Instance:
-    release = newest_release(line.product)
-    instance = Instance(
-        organisation_id=line.organisation_id,
-        line=line,
-        release=release,
-        software_type=line.software_type,
-        parameters=line.parameters,
-        limits=line.limits,
-        sla=line.sla,
-        requested_state=Requested.STARTED,
-        state=State.WAITING,
-        state_since=at,
-        created_at=at,
-    )
+def _create(line: ContractLine, *, at: datetime) -> None:
+    release, software_type = newest_release(line.product), line.software_type
+    instance = Instance(line=line, release=release, software_type=software_type)
+    instance.parameters = line.parameters
+    _request(instance, at=at, why=f"contract {line.contract.reference}")
+
+
+def _create_child(parent: Instance, child: Mapping[str, Any], *, at: datetime) -> None:
+    """Request what the parent needs.
+
+    Raises:
+        UnknownProduct: no release of it is published.
+        EndlessTree: it is among its own parents.
+    """
+    release, software_type = newest_release(child["product"]), child.get("type", "default")
+    check_depth(parent, release.product, software_type)
+    instance = Instance(line=parent.line, release=release, software_type=software_type)
+    instance.parent, instance.name = parent, child["name"]
+    instance.parameters = parameters_for(child, parent)
+    _request(instance, at=at, why=f"{parent.reference} needs it")
+
+
+def _request(instance: Instance, *, at: datetime, why: str) -> None:
+    """Store a new request, and what it needs itself; a place is found for it next."""
+    line = instance.line
+    instance.organisation_id = line.organisation_id
+    instance.limits, instance.sla = line.limits, line.sla
+    instance.is_shared = "shared_on" in kind_of(instance)
+    instance.requested_state, instance.state = Requested.STARTED, State.WAITING
+    instance.state_since = instance.created_at = at
     made = {"password": secrets.token_urlsafe(18)}
     instance.secrets_sealed = seal(json.dumps(made), where=_place(instance, "secrets"))
     instance.save()
-    record(instance, "requested", at=at, by=BY, why=f"contract {line.contract.reference}")
+    record(instance, "requested", at=at, by=BY, why=why)
     announce("instance.requested", instance=instance.pk)
-    return instance
+    _follow_children(instance, at=at)
+
+
+def _follow_children(parent: Instance, *, at: datetime) -> None:
+    """Make the children ask for what their parent needs, and those that it needs no more go."""
+    there = {child.name: child for child in with_release().filter(parent=parent)}
+    for child in declared(parent):
+        known = there.pop(child["name"], None)
+        if known:
+            parameters = parameters_for(child, parent)
+            state = Requested(parent.requested_state)
+            request_change(known, state=state, parameters=parameters, limits=parent.limits, at=at)
+        elif parent.requested_state == Requested.STARTED:
+            _create_child(parent, child, at=at)
+    for child_row in there.values():
+        state, parameters = Requested.DESTROYED, child_row.parameters
+        request_change(
+            child_row, state=state, parameters=parameters, limits=child_row.limits, at=at
+        )
 
 
 @transaction.atomic
@@ -89,7 +129,7 @@ def request_change(
     What was to be destroyed stays so: data that a node may have wiped already cannot be asked
     back.
     """
-    instance = Instance.objects.select_for_update().get(pk=instance.pk)
+    instance = with_release().select_for_update(of=("self",)).get(pk=instance.pk)
     wanted = {"requested_state": state, "parameters": parameters, "limits": limits}
     changes = {name: value for name, value in wanted.items() if getattr(instance, name) != value}
     if not changes or instance.requested_state == Requested.DESTROYED:
@@ -104,6 +144,25 @@ def request_change(
         move(instance, State.WIPED, at=at, by=BY, why="never placed", also={"wiped_at": at})
     if instance.node_id:
         announce("instance.changed", node=instance.node_id)
+    _follow_children(instance, at=at)
+
+
+@transaction.atomic
+def take_inputs(parent_pk: int, *, at: datetime) -> None:
+    """Give an instance what its children publish now, as a new generation; repeating is harmless.
+
+    The children are read and not locked: what one publishes meanwhile is found by the next sweep.
+    """
+    parent = Instance.objects.select_for_update().get(pk=parent_pk)
+    made = published(parent.children.all())
+    if made == parent.inputs or parent.requested_state != Requested.STARTED:
+        return
+    parent.inputs, parent.generation = made, parent.generation + 1
+    parent.save(update_fields=["inputs", "generation"])
+    why = "what its children publish"
+    record(parent, "changed", at=at, by=BY, why=why, generation=parent.generation)
+    if parent.node_id:
+        announce("instance.changed", node=parent.node_id)
 
 
 def secrets_of(instance: Instance) -> dict[str, str]:

@@ -27,11 +27,10 @@ class State(TextChoices):
 
 
 _FOUND = frozenset(set(State) - {State.WAITING})
-# A node reports what it finds, so every found state may follow every other.
+# A node reports what it finds, so every found state may follow every other; what loses its place
+# waits for another.
 ARROWS: Arrows = {
     State.WAITING: frozenset({State.PLACED, State.WIPED}),
     State.WIPED: frozenset(),
-    **{str(state): _FOUND - {state} for state in _FOUND - {State.WIPED}},
-    # Of a place that its node was never told of, another can be looked for.
-    State.PLACED: _FOUND - {State.PLACED} | {State.WAITING},
+    **{str(state): frozenset(State) - {state} for state in _FOUND - {State.WIPED}},
 }

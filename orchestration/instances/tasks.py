@@ -30,3 +30,16 @@ def follow_contract(*, contract: int, **_: Any) -> None:
     found = Contract.objects.filter(pk=contract).first()
     if found:
         services.follow_contract(found, at=now())
+
+
+@shared_task(ignore_result=True)
+def sweep_inputs(**_: Any) -> None:
+    """Give every instance what its children publish now."""
+    for pk in queries.behind_children().values_list("pk", flat=True)[:BATCH]:
+        services.take_inputs(pk, at=now())
+
+
+@shared_task(ignore_result=True, acks_late=True)
+def take_inputs(*, instance: int, **_: Any) -> None:
+    """Give one instance what its children publish; running it twice changes nothing."""
+    services.take_inputs(instance, at=now())

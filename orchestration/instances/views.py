@@ -10,11 +10,13 @@ from django.views.decorators.http import require_GET, require_POST
 
 from erp.base.doors import UserRequest, before_key
 from erp.base.journal import history
+from erp.base.secret_parameters import shown
 from erp.customers.access import rights_of
 from erp.customers.states import Right
 from orchestration.instances import services
 from orchestration.instances.access import instance_for, line_for
 from orchestration.instances.models import Instance
+from orchestration.instances.queries import relatives
 from orchestration.instances.states import State
 from orchestration.instances.steps import Step, steps_of, trouble_of
 from orchestration.nodes import limits
@@ -49,7 +51,7 @@ def listing(request: UserRequest) -> HttpResponse:
 def detail(request: UserRequest, reference: str) -> HttpResponse:
     """Show the operator what is desired, what was found, the log and the history."""
     instance = instance_for(request.user, reference, right=Right.OPERATE)
-    facts = _live(instance) | {"crumbs": [("Instances", "/instances/")]}
+    facts = _live(request, instance) | {"crumbs": [("Instances", "/instances/")]}
     return render(request, "instances/detail.html", facts)
 
 
@@ -58,17 +60,17 @@ def detail(request: UserRequest, reference: str) -> HttpResponse:
 def live(request: UserRequest, reference: str) -> HttpResponse:
     """Return the part of the operator's page that moves."""
     instance = instance_for(request.user, reference, right=Right.OPERATE)
-    return render(request, "instances/_live.html", _live(instance))
+    return render(request, "instances/_live.html", _live(request, instance))
 
 
-def _live(instance: Instance) -> dict[str, object]:
+def _live(request: UserRequest, instance: Instance) -> dict[str, object]:
     steps = _steps(instance)
-    return {
+    return relatives(instance, request.user) | {
         "instance": instance,
         "steps": steps,
         "trouble": trouble_of(steps),
         "limits": limits.of_instance(instance.limits, instance.node.facts if instance.node else {}),
-        "parameters": json.dumps(instance.parameters, indent=2, ensure_ascii=False),
+        "parameters": json.dumps(shown(instance.parameters), indent=2, ensure_ascii=False),
         "events": history(instance).order_by("-position")[:EVENTS],
     }
 
@@ -81,9 +83,11 @@ def of_line(request: UserRequest, pk: int) -> HttpResponse:
     instance = Instance.objects.filter(line=line, parent=None).select_related("organisation")
     found = instance.first()
     steps = _steps(found) if found else []
+    parts = relatives(found, request.user)["children"] if found else []
     facts = {
         "line": line,
         "instance": found,
+        "parts": parts,
         "steps": steps,
         "trouble": trouble_of(steps),
         "url": services.connection_of(found).get("url", "") if found else "",

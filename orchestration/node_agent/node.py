@@ -12,10 +12,11 @@ from .clock import clock
 from .facts import boot_id, facts, moving, renewed
 from .home import read_json, write_json
 from .metering import Meters
-from .partitions import Partition, now_text, user_ids
+from .partitions import Partition, now_text
 from .processes import Processes
 from .releases import Releases
 from .spool import Spool
+from .users import user_ids
 
 FORMAT = "tenantry.report/1"
 IN_PARALLEL = 4

@@ -2,11 +2,9 @@
 
 import errno
 import os
-import pwd
 import shutil
 import time
 from datetime import datetime, timezone
-from pathlib import Path
 
 from . import limits, promises
 from .backoff import Backoff
@@ -17,6 +15,8 @@ from .disk import AGAIN_PART, DiskWatch
 from .facts import memory_bytes
 from .fill import fill, values_of, with_defaults
 from .home import write_bytes
+from .shared import Entries
+from .users import processes_of
 
 TAIL = 4000
 PROMISE_SECONDS = 10
@@ -44,6 +44,9 @@ class Partition:
         self.meters = Looks()
         self.backoff = Backoff()
         self.files = {}
+        # The instance and generation whose files and services are in place.
+        self.set_up = None
+        self.entries = Entries(self.path)
         self.is_clean = False
         self.disk = DiskWatch()
         # {limit: (how often it was met when that was told, when it may be told again)}
@@ -92,6 +95,7 @@ class Partition:
             self.is_clean = True
         self.connection, self.looks, self.results, self.files = {}, {}, [], {}
         self.meters = Looks()
+        self.entries, self.set_up = Entries(self.path), None
         self._found(instance, "wiped" if instance else "empty")
         return True
 
@@ -125,6 +129,8 @@ class Partition:
             self._found(instance, waits, reason)
             return False
         kind = release["profile"]["types"][instance["software_type"]]
+        if self._waits_for_children(kind, instance):
+            return False
         place = self.node.releases.path(release["uid"])
         parameters = with_defaults(instance["parameters"], kind.get("parameters", {}))
         values = values_of(spec, dict(instance, parameters=parameters), self.home, place)
@@ -132,9 +138,12 @@ class Partition:
         self._directory(most)
         if self._holds_too_much(instance, most):
             return False
-        is_new = not self._is_same(instance)
+        wanted = instance["uid"], instance["generation"]
+        is_new = self.set_up != wanted
         changed = self._files(kind, values, place, is_new)
+        self._share(instance)
         changed |= self._services(kind, values, instance, most)
+        self.set_up = wanted
         self._tell_hits(most)
         if changed or is_new:
             self.looks = {}
@@ -176,6 +185,19 @@ class Partition:
                 told, again_at = count, now + HIT_SECONDS
             # Fewer than before: the group was made anew.
             self.hits[limit] = min(told, count), again_at
+
+    def _waits_for_children(self, kind, instance):
+        """Return whether a child has not yet published where it is reached."""
+        there = instance.get("children", {})
+        missing = [one["name"] for one in kind.get("children", []) if one["name"] not in there]
+        if missing:
+            self._found(instance, "starting", "it waits for its " + ", ".join(missing))
+        return bool(missing)
+
+    def _share(self, instance):
+        """Tell the program what is shared on it: it follows by itself, and is not restarted."""
+        if "shared" in instance:
+            self.entries.write(instance["shared"], self.node.user_of(self.name))
 
     def _directory(self, most):
         owner = self.node.user_of(self.name)
@@ -324,6 +346,7 @@ class Partition:
             "connection": self.connection if self.state != "stopped" else {},
             "promises": [dict(one, message=_steady(one)) for one in self.results],
             "log_tail": tail,
+            "shared": self.entries.report(),
         }
 
     def _tail(self):
@@ -365,24 +388,6 @@ def _print_of(path):
     except OSError:
         return None
     return facts.st_mtime_ns, facts.st_size, facts.st_ino, facts.st_mode, facts.st_uid
-
-
-def processes_of(uid):
-    """Return the processes of a user."""
-    found = []
-    for entry in Path("/proc").glob("[0-9]*"):
-        try:
-            if entry.stat().st_uid == uid:
-                found.append(int(entry.name))
-        except FileNotFoundError:
-            continue
-    return found
-
-
-def user_ids(name):
-    """Return (uid, gid) of a user."""
-    user = pwd.getpwnam(name)
-    return user.pw_uid, user.pw_gid
 
 
 def now_text():

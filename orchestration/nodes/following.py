@@ -61,7 +61,7 @@ def _wanted(failing: Mapping[str, str], full: str) -> tuple[ClosedFor, str] | No
 @transaction.atomic
 def follow(node_pk: int, *, at: datetime) -> None:
     """Bring one node to what its facts say; repeating it changes nothing."""
-    node = ComputeNode.objects.select_for_update().defer("desired").get(pk=node_pk)
+    node = ComputeNode.objects.select_for_update().defer("desired_sealed").get(pk=node_pk)
     if node.failures or node.state not in VISITED or node.state == State.UNREACHABLE:
         return
     room = NodeRoom.objects.filter(node=node).first()

@@ -17,8 +17,8 @@ class ComputeNode(Stateful):
     """A machine of the provider: reached over SSH at a pinned host key, or calling over HTTPS.
 
     The one-time credential is sealed and removed when the node's own key stands behind the forced
-    command. `desired` is precomputed; `desired_revision` is the hash of its content and
-    `applied_revision` what the node last reported.
+    command. `desired_sealed` is the precomputed document, with the secrets of all that runs there;
+    `desired_revision` is the hash of its content, `applied_revision` what the node last reported.
     """
 
     arrows = ARROWS
@@ -63,10 +63,10 @@ class ComputeNode(Stateful):
     clock_offset_ms = models.BigIntegerField(null=True)
     # Promises of the node that fail: {name: {message, since, told}}.
     failing = models.JSONField(default=dict)
-    desired = models.JSONField(null=True)
+    desired_sealed = models.TextField(blank=True)
     desired_revision = models.CharField(max_length=64, blank=True)
     desired_since = models.DateTimeField(null=True)
-    # Names the rows from which `desired` was made: when it differs, the document is made again.
+    # Names the rows from which the document was made: when it differs, it is made again.
     desired_source = models.CharField(max_length=32, blank=True)
     applied_revision = models.CharField(max_length=64, blank=True)
     # Names what the node last reported, so that it need not say the same again.

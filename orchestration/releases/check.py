@@ -94,15 +94,10 @@ def _files(directory: Path, where: str, kind: Kind) -> list[Problem]:
         if text is None:
             what = f"There is no text file '{one['template']}' in the release's directory."
             found.append(Problem(f"{at}/template", what, "Add it, in UTF-8, or mend its name."))
-        elif _holds_secret(text) and not one.get("secret"):
+        elif names.holds_secret(text, kind) and not one.get("secret"):
             what = f"'{one['template']}' holds a secret."
             found.append(Problem(at, what, "Add: secret = true."))
     return found
-
-
-def _holds_secret(text: str) -> bool:
-    """What a child publishes holds its password, as a rule."""
-    return "{secrets." in text or "{children." in text
 
 
 def _meters(where: str, kind: Kind) -> list[Problem]:

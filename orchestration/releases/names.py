@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from erp.base.secret_parameters import names_of
 from orchestration.node_agent.fill import NAME
 from orchestration.releases.profile import Problem
 
@@ -72,11 +73,17 @@ def in_type(directory: Path, where: str, kind: Kind) -> list[Problem]:
     for at, text in [*commands, *_texts(where, kind)]:
         found += _missing(directory, at, text)
     for at, text in commands:
-        if "{secrets." in text or "{children." in text:
+        if holds_secret(text, kind):
             what = "Every user of the machine can read the arguments of a command."
             todo = "Put the secret into a file (secret = true) or into the environment."
             found.append(Problem(at, what, todo))
     return found + list(_in_templates(directory, where, kind, known))
+
+
+def holds_secret(text: str, kind: Kind) -> bool:
+    """Return whether a secret is filled into a text; what a child publishes is one, as a rule."""
+    secret = (f"{{parameters.{name}}}" for name in names_of(kind.get("parameters", {})))
+    return any(sign in text for sign in ("{secrets.", "{children.", *secret))
 
 
 def wrong(texts: Iterable[tuple[str, str]], known: Known) -> list[Problem]:

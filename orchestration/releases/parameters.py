@@ -12,8 +12,28 @@ def problems(where: str, rules: Mapping[str, Any]) -> list[Problem]:
     """Return what is wrong with a schema that is valid as such."""
     if rules and rules.get("type") != "object":
         return [Problem(where, "Parameters are an object.", 'Add: type = "object".')]
-    strange = list(_references(where, rules, rules))
+    strange = [*_references(where, rules, rules), *_secrets(where, rules)]
     return strange or list(_defaults(where, rules, jsonschema.Draft202012Validator(rules)))
+
+
+def _secrets(where: str, rules: Mapping[str, Any]) -> Iterator[Problem]:
+    """Only a parameter itself can be a secret: it is a text, and nobody knows it beforehand."""
+    for name, rule in rules.get("properties", {}).items():
+        at = f"{where}/properties/{name}"
+        if not isinstance(rule, dict):
+            continue
+        if rule.get("writeOnly") is True and (rule.get("type") != "string" or "default" in rule):
+            yield Problem(at, "A secret is a text without a default.", 'Write: type = "string".')
+        for key, inner in rule.items():
+            if _is_secret_inside(inner):
+                what = "A part of a parameter cannot be a secret."
+                yield Problem(f"{at}/{key}", what, "Make it a parameter of its own.")
+
+
+def _is_secret_inside(part: Any) -> bool:
+    if isinstance(part, dict):
+        return part.get("writeOnly") is True or any(map(_is_secret_inside, part.values()))
+    return isinstance(part, list) and any(map(_is_secret_inside, part))
 
 
 def _references(where: str, part: Any, rules: Mapping[str, Any]) -> Iterator[Problem]:

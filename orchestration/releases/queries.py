@@ -19,7 +19,8 @@ def newest_release(product: str) -> SoftwareRelease:
     Raises:
         UnknownProduct: none is published.
     """
-    found = SoftwareRelease.objects.filter(product=product).order_by("-published_at", "-pk").first()
+    releases = SoftwareRelease.objects.filter(product=product).defer("archive")
+    found = releases.order_by("-published_at", "-pk").first()
     if found is None:
         raise UnknownProduct(f"No release of {product} is published: an operator must publish one.")
     return found

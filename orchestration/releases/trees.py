@@ -3,7 +3,7 @@
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from orchestration.releases.names import Known, wrong
+from orchestration.releases.names import Known, holds_secret, wrong
 from orchestration.releases.profile import Problem
 
 # A shared instance has no partition: nothing of it can be written, run or asked.
@@ -21,8 +21,12 @@ def children(where: str, kind: Kind) -> Iterator[Problem]:
             what = f"'{one['name']}' stands here for the second time."
             yield Problem(f"{at}/name", what, "Name it otherwise.")
         seen.add(one["name"])
-        texts = _texts(f"{at}/parameters", one.get("parameters", {}))
+        texts = list(_texts(f"{at}/parameters", one.get("parameters", {})))
         yield from wrong(texts, Known((), rules))
+        for place, text in texts:
+            if holds_secret(text, kind):
+                what = "A secret parameter does not go to a child."
+                yield Problem(place, what, "Use what the child publishes itself.")
 
 
 def shared(where: str, kind: Kind, kinds: Mapping[str, Kind]) -> list[Problem]:

@@ -124,6 +124,8 @@ BREAKS = [
     ("L8", _first("orchestration_noderoom", "free_partitions = 7"), "is not counted right"),
     ("L9", "UPDATE orchestration_instance SET requested_state = 'stopped', state_since ="
      " '2020-01-01'", "runs though it should be stopped"),
+    ("L9", "UPDATE orchestration_instance SET state = 'failed', state_since = '2020-01-01'",
+     "is failed though it should run, and nobody is told"),
     ("L10", "UPDATE billing_entry SET key = 'x' WHERE key LIKE 'payment:%'", "has no entry"),
     ("L10", "UPDATE billing_receipt SET allocated_minor = 1", "its allocations differ"),
     ("L10", "UPDATE billing_invoice SET paid_minor = 1 WHERE paid_minor > 0",

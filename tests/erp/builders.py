@@ -25,7 +25,11 @@ NOON = datetime(2026, 11, 1, 12, tzinfo=UTC)
 YEAR_2026 = datetime(2026, 1, 1, tzinfo=UTC)
 SCHEMA = {
     "type": "object",
-    "properties": {"title": {"type": "string", "maxLength": 20}, "workers": {"type": "integer"}},
+    "properties": {
+        "title": {"type": "string", "maxLength": 20},
+        "workers": {"type": "integer"},
+        "token": {"type": "string", "minLength": 8, "writeOnly": True},
+    },
     "additionalProperties": False,
 }
 _numbers = count(1)

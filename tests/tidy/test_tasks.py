@@ -14,6 +14,8 @@ RUN_TWICE = {
     "erp.contracts.tasks.sweep_expired": "tests/erp/contracts",
     "orchestration.instances.tasks.sweep_contracts": "tests/orchestration/instances",
     "orchestration.instances.tasks.follow_contract": "tests/orchestration/instances",
+    "orchestration.instances.tasks.sweep_inputs": "tests/orchestration/instances",
+    "orchestration.instances.tasks.take_inputs": "tests/orchestration/instances",
     "orchestration.allocation.tasks.sweep_waiting": "tests/orchestration/allocation",
     "orchestration.allocation.tasks.place_instance": "tests/orchestration/allocation",
     "orchestration.nodes.tasks.sweep_standing": "tests/orchestration/nodes_standing",

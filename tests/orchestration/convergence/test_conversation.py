@@ -8,6 +8,7 @@ import pytest
 
 from orchestration.convergence.conversation import offset_ms, poll
 from orchestration.convergence.ssh import BadAnswer
+from orchestration.nodes.document import sealed
 from orchestration.nodes.models import ComputeNode
 
 DESIRED = {"revision": "rev", "releases": [{"uid": "r1"}], "partitions": []}
@@ -34,12 +35,12 @@ class FakeSession:
 
 def talk(*answers: dict[str, Any]) -> tuple[Mapping[str, Any] | None, list[Mapping[str, Any]]]:
     node = ComputeNode(
-        desired=DESIRED,
         desired_revision="rev",
         report_hash="seen",
         spool_epoch="e",
         spool_position=7,
     )
+    node.desired_sealed = sealed(node, DESIRED)
     session = FakeSession(*answers)
     found = poll(session, node, fence=3, archive=lambda uid: uid.encode())
     return found, session.asked

@@ -9,6 +9,7 @@ import pytest
 from orchestration.convergence import documents
 from orchestration.convergence.desired import Release, Slot, build
 from orchestration.instances.models import Instance
+from orchestration.nodes.document import stored
 from orchestration.nodes.models import ComputeNode, ComputePartition
 from tests.orchestration.builders import NOON, a_node
 from tests.orchestration.convergence.placed import an_instance_on
@@ -56,7 +57,7 @@ def test_a_node_is_told_anew_only_when_something_changed() -> None:
     assert node.desired_since == NOON
     Instance.objects.filter(pk=instance.pk).update(generation=2, requested_state="stopped")
     assert documents.recompute(node.pk, at=later)
-    told = ComputeNode.objects.get(pk=node.pk).desired
+    told = stored(ComputeNode.objects.get(pk=node.pk))
     assert told is not None
     wanted = told["partitions"][0]["instance"]
     assert (wanted["generation"], wanted["requested_state"]) == (2, "stopped")

@@ -10,6 +10,7 @@ import pytest
 
 from orchestration.convergence import documents, observed
 from orchestration.node_agent.node import Node
+from orchestration.nodes.document import stored
 from orchestration.nodes.models import ComputeNode
 from tests.agent.home import a_home
 from tests.orchestration.builders import NOON, a_node
@@ -37,7 +38,7 @@ def desired(db: None) -> dict[str, Any]:
     node = a_node()
     an_instance_on(node)
     documents.recompute(node.pk, at=NOON)
-    told = ComputeNode.objects.get(pk=node.pk).desired
+    told = stored(ComputeNode.objects.get(pk=node.pk))
     assert told is not None
     return dict(told)
 

@@ -4,10 +4,13 @@ import pytest
 from django.test import Client
 
 from erp.customers.states import Role
+from orchestration.allocation import services as allocation
+from orchestration.instances import services
 from orchestration.instances.models import Instance
 from orchestration.instances.services import sealed_connection
-from tests.orchestration.builders import NOON, a_customer, a_node
+from tests.orchestration.builders import NOON, a_customer, a_line, a_node, a_provider
 from tests.orchestration.convergence.placed import an_instance_on
+from tests.orchestration.instances.trees import front_end, releases_of_a_tree
 from tests.orchestration.nodes import an_operator, signed_in
 
 pytestmark = pytest.mark.django_db
@@ -103,3 +106,37 @@ def test_a_line_without_an_instance_says_that_it_is_prepared(instance: Instance)
     Instance.objects.all().delete()
     owner = signed_in(instance.organisation, Role.OWNER)
     assert "Nothing runs yet" in text(owner.get(f"/instances/of-line/{instance.line_id}"))
+
+
+def test_the_pages_show_the_parts_of_a_tree_to_whom_they_belong() -> None:
+    line = a_line()
+    releases_of_a_tree()
+    services.follow_contract(line.contract, at=NOON)
+    parent = Instance.objects.get(parent=None)
+    database = parent.children.get(name="database")
+    operators = text(an_operator().get(f"/instances/{parent.reference}"))
+    assert f'<a href="/instances/{database.reference}">database</a>' in operators
+    child = text(an_operator().get(f"/instances/{database.reference}"))
+    assert f'<a href="/instances/{parent.reference}">{parent.reference}</a> as “database”' in child
+    customers = text(signed_in(line.organisation, Role.OWNER).get(f"/instances/of-line/{line.pk}"))
+    assert "postgresql 1.0.0" in customers
+
+
+def test_a_customer_is_not_shown_whose_front_end_carries_his_site() -> None:
+    front_end()
+    hosting, line = a_line(a_provider()), a_line(software_type="site")
+    for one in (hosting, line):
+        one.product = "front"
+        one.save()
+        services.follow_contract(one.contract, at=NOON)
+    host = Instance.objects.get(line=hosting)
+    place = a_node().partitions.get(name="p0")
+    Instance.objects.filter(pk=host.pk).update(state="started", partition=place, node=place.node)
+    site = Instance.objects.get(line=line)
+    assert allocation.place(site.pk, at=NOON)
+    operators = text(an_operator().get(f"/instances/{host.reference}"))
+    assert f'<a href="/instances/{site.reference}">{site.reference}</a>' in operators
+    site_page = text(an_operator().get(f"/instances/{site.reference}"))
+    assert f'on <a href="/instances/{host.reference}">{host.reference}</a>' in site_page
+    owner = signed_in(line.organisation, Role.OWNER)
+    assert host.reference not in text(owner.get(f"/instances/{site.reference}"))

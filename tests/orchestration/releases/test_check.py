@@ -378,3 +378,37 @@ shared_on = "nothing"
         ("types/page/shared_on", "'site' is no type that has a partition."),
         ("types/other/shared_on", "'nothing' is no type that has a partition."),
     ]
+
+
+def test_secret_parameters_are_texts_that_nobody_else_reads(tmp_path: Path) -> None:
+    toml = """
+[types.default]
+children = [{name = "database", product = "postgresql", parameters = {user = "{parameters.key}"}}]
+services = [{name = "web", command = ["run", "{parameters.key}"]}]
+files = [{path = "a", template = "a"}, {path = "b", template = "a", secret = true}]
+[types.default.parameters]
+type = "object"
+required = ["key"]
+[types.default.parameters.properties]
+key = {type = "string", writeOnly = true}
+[types.other.parameters]
+type = "object"
+[types.other.parameters.properties]
+number = {type = "integer", writeOnly = true}
+known = {type = "string", writeOnly = true, default = "x"}
+deep = {type = "object", properties = {inner = {type = "string", writeOnly = true}}}
+"""
+    at = "types/other/parameters/properties"
+    assert [
+        (where, what) for where, what, _ in told(a_release(tmp_path, toml, a="{parameters.key}"))
+    ] == [
+        (f"{TYPE}/files/0", "'a' holds a secret."),
+        (f"{TYPE}/children/0/parameters/user", "A secret parameter does not go to a child."),
+        (
+            f"{TYPE}/services/0/command/1",
+            "Every user of the machine can read the arguments of a command.",
+        ),
+        (f"{at}/number", "A secret is a text without a default."),
+        (f"{at}/known", "A secret is a text without a default."),
+        (f"{at}/deep/properties", "A part of a parameter cannot be a secret."),
+    ]

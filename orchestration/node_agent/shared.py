@@ -1,0 +1,60 @@
+"""Instances without a partition: entries in a file of the one on which they stand."""
+
+import json
+import os
+import stat
+
+from .home import write_bytes
+
+FILE = "shared.json"
+STATUS = "shared-status.json"
+LONGEST_STATUS = 1024 * 1024
+LONGEST_MESSAGE = 300
+
+
+class Entries:
+    """What is shared on one partition, and what its program says of each."""
+
+    def __init__(self, path):
+        self.path = path
+        self.wanted = None
+
+    def write(self, wanted, owner):
+        """Put the entries where the program finds them; a file that is as it should be stays."""
+        listed = [
+            {"reference": one["uid"], "parameters": one["parameters"]}
+            for one in sorted(wanted, key=lambda one: one["uid"])
+        ]
+        content = json.dumps(listed, sort_keys=True).encode()
+        target = self.path / FILE
+        if target.is_symlink() or not target.is_file() or target.read_bytes() != content:
+            write_bytes(target, content, 0o600, owner)
+        self.wanted = wanted
+
+    def report(self):
+        """Return one line per entry: `ok` is None until the program has spoken of it."""
+        said = _status(self.path / STATUS) if self.wanted else {}
+        return [
+            dict(_line(said.get(one["uid"])), uid=one["uid"], generation=one["generation"])
+            for one in self.wanted or ()
+        ]
+
+
+def _line(said):
+    if not isinstance(said, dict) or not isinstance(said.get("ok"), bool):
+        return {"ok": None, "message": ""}
+    return {"ok": said["ok"], "message": str(said.get("message", ""))[:LONGEST_MESSAGE]}
+
+
+def _status(path):
+    """Return what the program wrote; its file is a stranger's, whatever it is."""
+    flags = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
+    try:
+        with open(str(path), "rb", opener=lambda name, _: os.open(name, flags)) as file:
+            facts = os.fstat(file.fileno())
+            if not stat.S_ISREG(facts.st_mode) or facts.st_nlink > 1:
+                return {}
+            said = json.loads(file.read(LONGEST_STATUS))
+    except (OSError, ValueError, RecursionError):
+        return {}
+    return said if isinstance(said, dict) else {}
