@@ -22,6 +22,9 @@ TIMETABLE = {
     entry["task"]: entry
     for entry in (
         _every(30, "erp.contracts.tasks.sweep_expired"),
+        _every(15, "erp.outbox.tasks.sweep_mails"),
+        _every(5, "erp.outbox.tasks.sweep_deliveries"),
+        _every(3600, "erp.outbox.tasks.sweep_old_deliveries"),
         # Reads every line and its instance, and only finds what a nudge lost or a date brought.
         _every(30, "orchestration.instances.tasks.sweep_contracts"),
         _every(10, "orchestration.instances.tasks.sweep_inputs"),
@@ -65,6 +68,8 @@ app.conf.update(
         {
             "orchestration.metering.*": {"queue": "metering"},
             "billing.*": {"queue": "billing"},
+            # Waits for servers of others: on a server it has workers of its own.
+            "erp.outbox.*": {"queue": "outbox"},
         },
     ),
     beat_schedule=TIMETABLE,
@@ -74,6 +79,7 @@ app.autodiscover_tasks(
     [
         "erp.contracts",
         "erp.orders",
+        "erp.outbox",
         "orchestration.nodes",
         "orchestration.instances",
         "orchestration.allocation",

@@ -11,6 +11,8 @@ log = logging.getLogger(__name__)
 # Event -> the tasks that find their work by the same keys.
 HURRIES: Mapping[str, tuple[str, ...]] = {
     "contract.changed": ("orchestration.instances.tasks.follow_contract",),
+    "mail.posted": ("erp.outbox.tasks.sweep_mails",),
+    "webhook.posted": ("erp.outbox.tasks.deliver",),
     "instance.requested": ("orchestration.allocation.tasks.place_instance",),
     "instance.placed": ("orchestration.convergence.tasks.converge_node",),
     "instance.changed": ("orchestration.convergence.tasks.converge_node",),

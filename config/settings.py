@@ -126,6 +126,14 @@ WHITENOISE_USE_FINDERS = DEBUG
 DATA_UPLOAD_MAX_MEMORY_SIZE = 2 * 1024 * 1024
 
 EMAIL_BACKEND = env.text("TENANTRY_MAIL_BACKEND", "django.core.mail.backends.console.EmailBackend")
+EMAIL_HOST = env.text("TENANTRY_MAIL_HOST", "localhost")
+EMAIL_PORT = env.whole("TENANTRY_MAIL_PORT", 25)
+EMAIL_HOST_USER = env.text("TENANTRY_MAIL_USER", "")
+EMAIL_HOST_PASSWORD = env.text("TENANTRY_MAIL_PASSWORD", "")
+EMAIL_USE_TLS = env.flag("TENANTRY_MAIL_STARTTLS", default=False)
+EMAIL_USE_SSL = env.flag("TENANTRY_MAIL_TLS", default=False)
+# For each answer of the mail server; a mail is claimed for five minutes.
+EMAIL_TIMEOUT = 20
 DEFAULT_FROM_EMAIL = env.text("TENANTRY_MAIL_FROM", "tenantry@localhost")
 
 REST_FRAMEWORK = {
@@ -152,8 +160,13 @@ AVAILABILITY_SOURCE = "orchestration.monitoring.source.RecordedAvailability"
 PRODUCT_SOURCE = "orchestration.releases.source.PublishedReleases"
 # Where orders read which places there are: the port is erp.ports.PlacementSource.
 PLACEMENT_SOURCE = "orchestration.allocation.source.KnownPlaces"
+# Where mails find the documents that they carry: the port is erp.ports.AttachmentSource.
+ATTACHMENT_SOURCE = "billing.documents.source.StoredDocuments"
 # Where an event of a service is announced, so that the next step hurries: config/nudges.py.
 NUDGES = "config.nudges.nudge"
+
+# Webhooks to http and to private addresses: for development, never on a server.
+WEBHOOKS_ANYWHERE = env.flag("TENANTRY_WEBHOOKS_ANYWHERE", default=False)
 
 # Who may read /metrics; without a token there is no such page.
 METRICS_TOKEN = env.text("TENANTRY_METRICS_TOKEN", "")

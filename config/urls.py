@@ -13,6 +13,8 @@ urlpatterns = [
     path("accounts/", include("allauth.urls")),
     path("ui/", include("config.ui.urls")),
     path("organisations/", include("erp.customers.urls")),
+    path("mails/", include("erp.outbox.urls")),
+    path("webhooks/", include("erp.outbox.webhook_urls")),
     path("catalogue/", include("erp.catalogue.urls")),
     path("orders/", include("erp.orders.urls")),
     path("services/", include("erp.contracts.urls")),

@@ -35,6 +35,12 @@ UNION ALL
 SELECT 'message of ' || t.reference FROM erp_message m JOIN erp_ticket t ON t.id = m.ticket_id
     WHERE m.organisation_id <> t.organisation_id
 UNION ALL
+SELECT 'delivery ' || d.webhook_id FROM erp_delivery d JOIN erp_endpoint e ON e.id = d.endpoint_id
+    WHERE d.organisation_id <> e.organisation_id
+UNION ALL
+SELECT 'preference ' || p.id FROM erp_preference p JOIN erp_member m ON m.id = p.member_id
+    WHERE p.organisation_id <> m.organisation_id
+UNION ALL
 SELECT 'organisation ' || o.reference FROM erp_organisation o
     JOIN erp_organisation p ON p.id = o.parent_id WHERE o.path <> p.path || o.reference || '/'
 LIMIT %s

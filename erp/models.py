@@ -5,19 +5,24 @@ from erp.catalogue.models import Offer, Plan, Price, PriceList
 from erp.contracts.models import Contract, ContractLine, LinePrice
 from erp.customers.models import Member, Organisation
 from erp.orders.models import Order
+from erp.outbox.models import Delivery, Endpoint, Mail, Preference
 from erp.tickets.models import Message, Ticket
 
 __all__ = [
     "Contract",
     "ContractLine",
+    "Delivery",
+    "Endpoint",
     "JournalLine",
     "LinePrice",
+    "Mail",
     "Member",
     "Message",
     "Offer",
     "Order",
     "Organisation",
     "Plan",
+    "Preference",
     "Price",
     "PriceList",
     "Ticket",

@@ -192,6 +192,27 @@ class SettlementSource(Protocol):
         ...
 
 
+@dataclass(frozen=True, slots=True)
+class Attachment:
+    """A stored document as a mail carries it."""
+
+    name: str
+    content_type: str
+    content: bytes
+
+
+class AttachmentSource(Protocol):
+    """Answers for the bytes of stored documents; the outbox asks when it sends."""
+
+    def attachment(self, name: str, *, organisation: int) -> Attachment:
+        """Return the document of that name that the organisation may be sent.
+
+        Raises:
+            DomainError: it is not stored yet, or is no document for this organisation.
+        """
+        ...
+
+
 @cache
 def _implementation(path: str) -> Any:
     return import_string(path)()
@@ -220,3 +241,8 @@ def availability_source() -> AvailabilitySource:
 def settlement_source() -> SettlementSource:
     """Return who answers for what is billed for good."""
     return cast(SettlementSource, _implementation(settings.SETTLEMENT_SOURCE))
+
+
+def attachment_source() -> AttachmentSource:
+    """Return who answers for stored documents."""
+    return cast(AttachmentSource, _implementation(settings.ATTACHMENT_SOURCE))

@@ -54,7 +54,7 @@ def programs(places: Places, env: Mapping[str, str], *, port: int) -> list[Servi
         Service("Web portal", partial(_web, places, env, port)),
         program(
             "Worker",
-            [*worker, "-Q", "default,billing,metering", "-c", "2", "-n", "work@%h"],
+            [*worker, "-Q", "default,outbox,billing,metering", "-c", "2", "-n", "work@%h"],
             "worker",
         ),
         program(

@@ -38,6 +38,10 @@ ENTRIES: tuple[Entry, ...] = (
         "People", "Organisations", "organisations:list", "building-office-2",
         "manage_customers", "manage_members", "operate", "run_billing",
     ),
+    _entry(
+        "People", "Sent mails", "mails:list", "envelope",
+        "manage_members", "manage_customers", "answer_tickets",
+    ),
 )  # fmt: skip
 
 

@@ -24,10 +24,11 @@ WAITING = Look("busy", "clock")
 
 _LOOKS: Mapping[Look, str] = {
     OK: "ok active started ready paid issued accepted succeeded done matched posted healthy "
-    "published verified yes operating",
+    "published verified yes operating sent",
     WARN: "warn warning parked suspended overdue draining late partly_paid at_risk expiring "
     "degraded due",
-    BAD: "bad fatal failed unreachable refused error rejected silent lost breached no down",
+    BAD: "bad fatal failed unreachable refused error rejected silent lost breached no down "
+    "given_up disabled",
     BUSY: "busy enrolling building starting stopping running converging checking moving sending",
     WAITING: "waiting placed pending queued in_review proposed planned scheduled",
     OPEN: "open",

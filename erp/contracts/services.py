@@ -19,6 +19,8 @@ from erp.orders import services as orders
 from erp.orders.models import Order
 from erp.orders.parameters import as_stored
 from erp.orders.states import State as Ordered
+from erp.outbox.letters import address
+from erp.outbox.services import emit
 
 
 class NotInForce(DomainError):
@@ -75,7 +77,7 @@ def accept(order: Order, *, by: str, at: datetime) -> Contract:
     )
     _add_line(contract, order)
     record(contract, "active", at=at, by=by, why=f"order {order.reference}")
-    announce("contract.changed", contract=contract.pk)
+    _tell(contract, State.ACTIVE, at=at)
     return contract
 
 
@@ -127,7 +129,22 @@ def _move(
     also: Mapping[str, Any] | None = None,
 ) -> None:
     move(contract, to, at=at, by=by, why=why, also=also)
+    _tell(contract, to, at=at)
+
+
+def _tell(contract: Contract, what: str, *, at: datetime) -> None:
+    """Hurry what follows the contract, and tell the programs of its organisation."""
     announce("contract.changed", contract=contract.pk)
+    data = {
+        "service": contract.reference,
+        "name": contract.name,
+        "change": what,
+        "state": contract.state,
+        "organisation": contract.organisation.reference,
+        "url": address(f"/services/{contract.reference}"),
+    }
+    key = f"{contract.reference}:{what}:{at.isoformat()}"
+    emit(contract.organisation, "service.changed", data, key=key, at=at)
 
 
 @transaction.atomic
@@ -147,9 +164,15 @@ def change_parameters(
         raise NotInForce
     line = ContractLine.objects.select_for_update().get(pk=line.pk)
     before = line.parameters
+<<<<<<< HEAD
     after = as_stored(line.product, line.software_type, parameters, before=before)
     if before == after:
         return
     ContractLine.objects.filter(pk=line.pk).update(parameters=after)
     record(contract, "changed", at=at, by=by, before=shown(before), after=shown(after))
     announce("contract.changed", contract=contract.pk)
+=======
+    ContractLine.objects.filter(pk=line.pk).update(parameters=dict(parameters))
+    record(contract, "changed", at=at, by=by, before=before, after=dict(parameters))
+    _tell(contract, "parameters", at=at)
+>>>>>>> b89e029 (Tell the world outside: an outbox of mails, webhooks, preferences, and incidents told once)

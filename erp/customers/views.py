@@ -59,6 +59,9 @@ def detail(request: UserRequest, reference: str) -> HttpResponse:
         "may_add_customer": Right.MANAGE_CUSTOMERS in rights and found.kind != Kind.CUSTOMER,
         "may_add_reseller": Right.MANAGE_CUSTOMERS in rights and found.kind == Kind.PROVIDER,
         "sees_account": bool(rights & {Right.SEE_INVOICES, Right.MANAGE_CUSTOMERS}),
+        "reads_mails": bool(
+            rights & {Right.MANAGE_MEMBERS, Right.MANAGE_CUSTOMERS, Right.ANSWER_TICKETS}
+        ),
         "events": history(found).order_by("-position")[:EVENTS],
         "crumbs": CRUMBS,
     }

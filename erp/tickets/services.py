@@ -9,6 +9,7 @@ from erp.base.journal import record
 from erp.base.lifecycle import move
 from erp.contracts.models import Contract
 from erp.customers.models import Organisation
+from erp.tickets import notices
 from erp.tickets.models import Message, Ticket
 from erp.tickets.states import Kind, State
 
@@ -89,7 +90,7 @@ def _open(ticket: Ticket, *, body: str, at: datetime, by: str) -> Ticket:
     ticket.state, ticket.state_since = State.OPEN, at
     ticket.save(force_insert=True)
     record(ticket, "opened", at=at, by=by, why=ticket.subject)
-    _say(ticket, body, at=at, by=by)
+    notices.opened(ticket, _say(ticket, body, at=at, by=by))
     return ticket
 
 
@@ -146,6 +147,7 @@ def reply(
     turn = State.WAITING if is_staff else State.OPEN
     if not is_internal and ticket.state != turn:
         _take_turn(ticket, turn, at=at, by=by)
+    notices.said(ticket, message, is_staff=is_staff)
     return message
 
 
@@ -160,18 +162,37 @@ def _take_turn(ticket: Ticket, turn: State, *, at: datetime, by: str) -> None:
         ) from error
 
 
+@transaction.atomic
 def close(ticket: Ticket, *, at: datetime, by: str, why: str = "") -> None:
     """End the conversation; a new message opens it again."""
     move(ticket, State.CLOSED, at=at, by=by, why=why)
+    notices.closed(ticket, at=at, by=by, why=why)
 
 
 @transaction.atomic
 def report_cause(
-    cause: str, *, organisation: Organisation, subject: str, body: str, at: datetime, by: str
+    cause: str,
+    *,
+    organisation: Organisation,
+    subject: str,
+    body: str,
+    at: datetime,
+    by: str,
+    contract: Contract | None = None,
 ) -> Ticket:
-    """Open the one incident of a cause, or add to it when it is open already."""
+    """Open the one incident of a cause, or add to it when it is open already.
+
+    The opening is told by mail and webhook, what is added is collected for the closing mail.
+
+    Args:
+        contract: the service that it is about, where it is about one.
+    """
     ticket = Ticket(
-        organisation=organisation, subject=subject[:200], kind=Kind.INCIDENT, cause=cause
+        organisation=organisation,
+        subject=subject[:200],
+        kind=Kind.INCIDENT,
+        cause=cause,
+        contract=contract,
     )
     try:
         with transaction.atomic():

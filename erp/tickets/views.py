@@ -24,6 +24,7 @@ from erp.tickets.states import State
 
 PAGE = 50
 SERVICES = 50
+OF_SERVICE = 10
 
 
 @login_required
@@ -90,6 +91,15 @@ def detail(request: UserRequest, reference: str) -> HttpResponse:
     """Show the conversation."""
     ticket = ticket_for(request.user, reference, right=Right.SEE)
     return _conversation(request, ticket)
+
+
+@login_required
+@require_GET
+def of_contract(request: UserRequest, reference: str) -> HttpResponse:
+    """Show the tickets about one service as a fragment, those that go on first."""
+    contract = contract_for(request.user, reference, right=Right.SEE)
+    found = queries.listed(request.user).filter(contract=contract)[:OF_SERVICE]
+    return render(request, "tickets/_of_contract.html", {"tickets": found})
 
 
 def _reply_form(request: UserRequest, organisation: Organisation) -> ReplyForm:

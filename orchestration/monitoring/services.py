@@ -147,6 +147,7 @@ def report_failing(instance_pk: int, *, at: datetime) -> None:
     ticket = report_cause(
         queries.cause_of(instance, "promises"),
         organisation=instance.organisation,
+        contract=instance.line.contract,
         subject=f"{instance.line.name} does not keep its promises",
         body="\n".join(_failing_line(one) for one in outages),
         at=at,
@@ -195,6 +196,7 @@ def report_waiting(instance_pk: int, *, at: datetime) -> None:
     report_cause(
         queries.cause_of(instance, "waiting"),
         organisation=Organisation.objects.get(kind=Kind.PROVIDER),
+        contract=instance.line.contract,
         subject=f"{instance.reference} finds no place",
         body=f"It waits since {_moment(instance.state_since)}.\n"
         + (reasons or instance.state_reason or "No place was looked for yet."),

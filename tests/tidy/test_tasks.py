@@ -12,6 +12,10 @@ ROOT = Path(__file__).resolve().parents[2]
 # Where each task is run twice (and by two at once where that matters).
 RUN_TWICE = {
     "erp.contracts.tasks.sweep_expired": "tests/erp/contracts",
+    "erp.outbox.tasks.sweep_mails": "tests/erp/outbox",
+    "erp.outbox.tasks.sweep_deliveries": "tests/erp/outbox",
+    "erp.outbox.tasks.sweep_old_deliveries": "tests/erp/outbox",
+    "erp.outbox.tasks.deliver": "tests/erp/outbox",
     "orchestration.instances.tasks.sweep_contracts": "tests/orchestration/instances",
     "orchestration.instances.tasks.follow_contract": "tests/orchestration/instances",
     "orchestration.instances.tasks.sweep_inputs": "tests/orchestration/instances",
