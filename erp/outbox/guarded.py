@@ -144,7 +144,8 @@ def _connected(host: str, port: int, *, is_tls: bool) -> Iterator[http.client.HT
     raw = _socket(resolve(host, port), port)
     # A second handle on the same connection: shut down, it ends any read, also within TLS.
     handle = raw.dup()
-    deadline = threading.Timer(ALL_SECONDS, _shut, [handle])
+    is_over = threading.Event()
+    deadline = threading.Timer(ALL_SECONDS, _shut, [handle, is_over])
     deadline.daemon = True
     deadline.start()
     connection: http.client.HTTPConnection | None = None
@@ -158,6 +159,10 @@ def _connected(host: str, port: int, *, is_tls: bool) -> Iterator[http.client.HT
             connection = http.client.HTTPConnection(host, port)
             connection.sock = raw
         yield connection
+    except (OSError, http.client.HTTPException) as error:
+        if is_over.is_set():
+            raise TimeoutError from error
+        raise
     finally:
         deadline.cancel()
         if connection is not None:
@@ -166,7 +171,8 @@ def _connected(host: str, port: int, *, is_tls: bool) -> Iterator[http.client.HT
         handle.close()
 
 
-def _shut(handle: socket.socket) -> None:
+def _shut(handle: socket.socket, is_over: threading.Event) -> None:
+    is_over.set()
     try:
         handle.shutdown(socket.SHUT_RDWR)
     except OSError:

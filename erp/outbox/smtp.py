@@ -137,10 +137,11 @@ def _in_words(error: Exception) -> str:
         return _said(f"The mail server refused our sender ({error.smtp_code})", error.smtp_error)
     if isinstance(error, smtplib.SMTPResponseException):
         return _said(f"The mail server refused the message ({error.smtp_code})", error.smtp_error)
+    # smtplib makes of a time-out a lost connection.
+    if isinstance(error, TimeoutError) or isinstance(error.__context__, TimeoutError):
+        return "The mail server did not answer in time: whether it took the message is unknown."
     if isinstance(error, smtplib.SMTPServerDisconnected):
         return "The mail server hung up: whether it took the message is unknown."
-    if isinstance(error, TimeoutError):
-        return "The mail server did not answer in time: whether it took the message is unknown."
     if isinstance(error, ConnectionRefusedError):
         return "Nothing listens at the address of the mail server."
     return f"The mail server cannot be reached: {error}"[:LONGEST_REASON]

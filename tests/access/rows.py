@@ -22,6 +22,10 @@ from erp.customers.models import Organisation
 from erp.customers.states import Kind
 from erp.orders.models import Order
 from erp.orders.states import State as Ordered
+from erp.outbox import webhooks
+from erp.outbox.models import Endpoint, Mail
+from erp.outbox.services import Letter, post
+from erp.outbox.states import Topic
 from erp.tickets.models import Ticket
 from erp.tickets.services import open_ticket
 from orchestration.instances.models import Instance
@@ -85,6 +89,26 @@ def contract_of(of: Organisation) -> Contract | None:
 def ticket_of(of: Organisation) -> Ticket:
     subject = f"Ticket of {of.reference}"
     return open_ticket(of, subject=subject, body="Help.", at=NOON, by="test", key="K")
+
+
+def mail_of(of: Organisation) -> Mail:
+    letter = Letter("access", Topic.ACCOUNT, "webhook_disabled")
+    post(of, letter, at=NOON, to={f"{of.reference.lower()}@mail.example": None})
+    return Mail.objects.get(organisation=of, key="access")
+
+
+def endpoint_of(of: Organisation) -> Endpoint:
+    found = Endpoint.objects.filter(organisation=of).first()
+    url, events = f"https://{of.reference.lower()}.example/", ["ticket.opened"]
+    return found or webhooks.add(of, url=url, events=events, at=NOON, by="test")
+
+
+def _delivery(of: Organisation) -> Kwargs:
+    endpoint = endpoint_of(of)
+    if not endpoint.deliveries.exists():
+        webhooks.send_test(endpoint, key="access", at=NOON)
+        endpoint.deliveries.update(state="given_up")
+    return {"webhook_id": endpoint.deliveries.get().webhook_id}
 
 
 def instance_of(of: Organisation) -> Instance | None:
@@ -253,4 +277,12 @@ ROWS: Mapping[str, Maker] = {
 # Not about rows of an organisation: made by the sign-in's own package, tried there.
 NOT_OURS = ("account_", "mfa_", "usersessions_")
 # What anybody may open.
-PUBLIC = {"healthy", "metrics", "status", "ui:theme", "ui:gallery", "releases:schema"}
+PUBLIC = {
+    "healthy",
+    "metrics",
+    "status",
+    "ui:theme",
+    "ui:gallery",
+    "releases:schema",
+    "mails:leave",
+}
