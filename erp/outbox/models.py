@@ -85,6 +85,11 @@ class Mail(Outgoing):
     def __str__(self) -> str:
         return self.reference
 
+    @property
+    def words(self) -> str:
+        """Return the text above the signature: below stands the recipient's own way to leave."""
+        return self.text.rpartition("\n-- \n")[0]
+
 
 class Preference(models.Model):
     """What a member wants to get, where it differs from what their role gets."""
