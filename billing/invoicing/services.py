@@ -6,7 +6,7 @@ from zoneinfo import ZoneInfo
 from django.db import IntegrityError, transaction
 
 from billing.documents import services as documents
-from billing.invoicing import numbering
+from billing.invoicing import notices, numbering
 from billing.invoicing.freeze import snapshot_of
 from billing.invoicing.models import Invoice, InvoiceLine
 from billing.invoicing.states import Kind, State
@@ -24,8 +24,6 @@ from erp.base.lifecycle import move
 from erp.base.nudges import announce
 from erp.base.periods import Period
 from erp.customers.models import Organisation
-from erp.outbox.letters import address
-from erp.outbox.services import emit
 
 PREFIX = "F"
 
@@ -172,21 +170,8 @@ def issue(invoice: Invoice, *, at: datetime, by: str) -> Invoice:
         move(row, State.PAID, at=at, by=by, why="nothing to pay")
     assert row.document_id is not None, "it was frozen just now"
     announce("invoice.issued", document=row.document_id, invoice=row.pk)
-    _tell(row, at=at)
+    notices.issued(row, at=at)
     return row
-
-
-def _tell(invoice: Invoice, *, at: datetime) -> None:
-    """Tell the programs of the customer that there is an invoice."""
-    data = {
-        "invoice": invoice.reference,
-        "number": invoice.number,
-        "total_minor": invoice.total_minor,
-        "currency": invoice.currency,
-        "due_on": str(invoice.due_on),
-        "url": address(f"/invoices/{invoice.reference}"),
-    }
-    emit(invoice.organisation, "invoice.issued", data, key=invoice.reference, at=at)
 
 
 def _check_tax(invoice: Invoice, on: date) -> None:

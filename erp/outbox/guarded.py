@@ -5,7 +5,7 @@ must be public, and the connection goes to one of those very addresses (a name t
 address between the check and the call leads nowhere else). Redirects are not followed, proxies of
 the environment are not used, the answer is cut off, and the whole call ends at a deadline.
 
-Source: OWASP Server Side Request Forgery Prevention Cheat Sheet; docs/adr/0019-outbox.md
+Source: OWASP Server Side Request Forgery Prevention Cheat Sheet; docs/adr/0024-outbox.md
 """
 
 import http.client

@@ -33,7 +33,6 @@ class Topic(TextChoices):
     INCIDENTS = "incidents"
     TICKETS = "tickets"
     INVOICES = "invoices"
-    SERVICES = "services"
     ACCOUNT = "account"
 
 
@@ -41,7 +40,6 @@ TOPIC_WORDS: Mapping[str, str] = {
     Topic.INCIDENTS: "A service does not keep its promises, and when it does again",
     Topic.TICKETS: "Tickets, and answers in them",
     Topic.INVOICES: "Invoices and reminders",
-    Topic.SERVICES: "Services that are started, stopped or ended",
     Topic.ACCOUNT: "What somebody must look after, such as a webhook that was switched off",
 }
 # What a member may not switch off.
@@ -53,7 +51,6 @@ BY_ROLE: Mapping[str, frozenset[Role]] = {
     Topic.INCIDENTS: _HEADS | {Role.TECHNICAL, Role.OPERATOR},
     Topic.TICKETS: _HEADS | {Role.TECHNICAL, Role.SUPPORT, Role.OPERATOR},
     Topic.INVOICES: frozenset({Role.BILLING, Role.ACCOUNTANT, Role.RESELLER_MANAGER}),
-    Topic.SERVICES: frozenset({Role.TECHNICAL}),
     Topic.ACCOUNT: _HEADS,
 }
 
