@@ -164,15 +164,9 @@ def change_parameters(
         raise NotInForce
     line = ContractLine.objects.select_for_update().get(pk=line.pk)
     before = line.parameters
-<<<<<<< HEAD
     after = as_stored(line.product, line.software_type, parameters, before=before)
     if before == after:
         return
     ContractLine.objects.filter(pk=line.pk).update(parameters=after)
     record(contract, "changed", at=at, by=by, before=shown(before), after=shown(after))
-    announce("contract.changed", contract=contract.pk)
-=======
-    ContractLine.objects.filter(pk=line.pk).update(parameters=dict(parameters))
-    record(contract, "changed", at=at, by=by, before=before, after=dict(parameters))
     _tell(contract, "parameters", at=at)
->>>>>>> b89e029 (Tell the world outside: an outbox of mails, webhooks, preferences, and incidents told once)
