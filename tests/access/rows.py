@@ -22,9 +22,9 @@ from erp.customers.models import Organisation
 from erp.customers.states import Kind
 from erp.orders.models import Order
 from erp.orders.states import State as Ordered
+from erp.outbox import services as outbox
 from erp.outbox import webhooks
 from erp.outbox.models import Endpoint, Mail
-from erp.outbox.services import Letter, post
 from erp.outbox.states import Topic
 from erp.tickets.models import Ticket
 from erp.tickets.services import open_ticket
@@ -92,8 +92,8 @@ def ticket_of(of: Organisation) -> Ticket:
 
 
 def mail_of(of: Organisation) -> Mail:
-    letter = Letter("access", Topic.ACCOUNT, "webhook_disabled")
-    post(of, letter, at=NOON, to={f"{of.reference.lower()}@mail.example": None})
+    letter = outbox.Letter("access", Topic.ACCOUNT, "webhook_disabled")
+    outbox.post(of, letter, at=NOON, to={f"{of.reference.lower()}@mail.example": None})
     return Mail.objects.get(organisation=of, key="access")
 
 
