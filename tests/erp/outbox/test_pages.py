@@ -33,7 +33,7 @@ def test_the_log_pages_by_key_with_a_steady_number_of_queries(
 ) -> None:
     posted(tree, 60)
     client = a_client(a_member(tree.reseller, Role.SUPPORT))
-    with django_assert_max_num_queries(8):  # type: ignore[call-arg]
+    with django_assert_max_num_queries(8):
         first = client.get("/mails/").content.decode()
     assert first.count('<th scope="row">') == 50
     link = re.search(r'rel="next" href="([^"]+)"', first)
