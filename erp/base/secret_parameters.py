@@ -5,7 +5,8 @@ A release says by `writeOnly` (JSON Schema) that a parameter is a secret. In eve
 bound to the product and the name: the same value goes from the order to the line and the instance.
 """
 
-from collections.abc import Mapping
+import json
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 from erp.base.secrets import reveal, seal
@@ -47,13 +48,15 @@ def _sealed(
 ) -> Any:
     if is_sealed(before.get(name)) and known[name] == value:
         return before[name]
-    return {SEALED: seal(str(value), where=_place(product, name))}
+    return {SEALED: seal(json.dumps(value), where=_place(product, name))}
 
 
 def revealed(parameters: Mapping[str, Any], *, product: str) -> dict[str, Any]:
     """Return the parameters as they were given."""
     return {
-        name: reveal(value[SEALED], where=_place(product, name)) if is_sealed(value) else value
+        name: json.loads(reveal(value[SEALED], where=_place(product, name)))
+        if is_sealed(value)
+        else value
         for name, value in parameters.items()
     }
 
@@ -65,10 +68,23 @@ def shown(parameters: Mapping[str, Any]) -> dict[str, Any]:
 
 def hide_in(text: str, parameters: Mapping[str, Any], schema: Mapping[str, Any]) -> str:
     """Return a message without the secrets that it may repeat, as they are or quoted."""
-    for value in (str(parameters[name]) for name in names_of(schema) & set(parameters)):
+    secret = [parameters[name] for name in names_of(schema) & set(parameters)]
+    for value in texts_in(secret):
         for written in (value, repr(value)[1:-1]):
             text = text.replace(written, HIDDEN) if written else text
     return text
+
+
+def texts_in(value: Any) -> Iterator[str]:
+    """Yield every text in a value of JSON, names of objects included."""
+    if isinstance(value, str):
+        yield value
+    elif isinstance(value, Mapping):
+        for name, inner in value.items():
+            yield from (name, *texts_in(inner))
+    elif isinstance(value, list):
+        for inner in value:
+            yield from texts_in(inner)
 
 
 def _place(product: str, name: str) -> str:

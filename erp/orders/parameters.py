@@ -1,14 +1,14 @@
 """Check parameters against the JSON Schema that their release declares."""
 
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from typing import Any
 
 import jsonschema
 
 from erp.base import secret_parameters
 from erp.base.errors import DomainError
-from erp.base.secret_parameters import SEALED
+from erp.base.secret_parameters import SEALED, texts_in
 from erp.ports import product_source
 
 
@@ -67,17 +67,6 @@ def _can_be_stored(parameters: Mapping[str, Any]) -> bool:
     """
     try:
         json.dumps(parameters, allow_nan=False, ensure_ascii=False).encode()
-        return not any("\0" in text or text == SEALED for text in _texts(parameters))
+        return not any("\0" in text or text == SEALED for text in texts_in(parameters))
     except (ValueError, RecursionError):
         return False
-
-
-def _texts(value: Any) -> Iterator[str]:
-    if isinstance(value, str):
-        yield value
-    elif isinstance(value, Mapping):
-        for name, inner in value.items():
-            yield from (name, *_texts(inner))
-    elif isinstance(value, list):
-        for inner in value:
-            yield from _texts(inner)

@@ -17,13 +17,14 @@ def problems(where: str, rules: Mapping[str, Any]) -> list[Problem]:
 
 
 def _secrets(where: str, rules: Mapping[str, Any]) -> Iterator[Problem]:
-    """Only a parameter itself can be a secret: it is a text, and nobody knows it beforehand."""
+    """Only a parameter itself can be a secret, and nobody knows it beforehand."""
     for name, rule in rules.get("properties", {}).items():
         at = f"{where}/properties/{name}"
         if not isinstance(rule, dict):
             continue
-        if rule.get("writeOnly") is True and (rule.get("type") != "string" or "default" in rule):
-            yield Problem(at, "A secret is a text without a default.", 'Write: type = "string".')
+        if rule.get("writeOnly") is True and rule.get("default"):
+            what = "A secret that everybody may read here is none."
+            yield Problem(f"{at}/default", what, "Leave it empty, or remove it.")
         for key, inner in rule.items():
             if _is_secret_inside(inner):
                 what = "A part of a parameter cannot be a secret."

@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 from django.db import connection
 
-from erp.base.secret_parameters import HIDDEN, SEALED, revealed, sealed
+from erp.base.secret_parameters import HIDDEN, SEALED, hide_in, revealed, sealed
 from erp.contracts import services as contracts
 from erp.contracts.models import Contract, ContractLine
 from erp.customers.states import Role
@@ -129,6 +129,16 @@ def test_a_parameter_that_becomes_a_secret_is_sealed_with_the_next_change() -> N
     stored = sealed({"token": TOKEN}, SCHEMA, product="site", before={"token": TOKEN})
     assert set(stored["token"]) == {SEALED}
     assert revealed(stored, product="site") == {"token": TOKEN}
+
+
+def test_an_object_may_be_a_secret_as_a_whole() -> None:
+    schema = {"properties": {"environment": {"type": "object", "writeOnly": True}}}
+    given = {"environment": {"KEY": TOKEN, "PORTS": [1, 2]}}
+    stored = sealed(given, schema, product="site", before={})
+    assert set(stored["environment"]) == {SEALED}
+    assert revealed(stored, product="site") == given
+    told = hide_in(f"{given['environment']} is too long", given, schema)
+    assert TOKEN not in told
 
 
 def test_a_key_of_many_lines_has_an_area() -> None:

@@ -394,7 +394,7 @@ key = {type = "string", writeOnly = true}
 [types.other.parameters]
 type = "object"
 [types.other.parameters.properties]
-number = {type = "integer", writeOnly = true}
+empty = {type = "object", writeOnly = true, default = {}}
 known = {type = "string", writeOnly = true, default = "x"}
 deep = {type = "object", properties = {inner = {type = "string", writeOnly = true}}}
 """
@@ -408,7 +408,6 @@ deep = {type = "object", properties = {inner = {type = "string", writeOnly = tru
             f"{TYPE}/services/0/command/1",
             "Every user of the machine can read the arguments of a command.",
         ),
-        (f"{at}/number", "A secret is a text without a default."),
-        (f"{at}/known", "A secret is a text without a default."),
+        (f"{at}/known/default", "A secret that everybody may read here is none."),
         (f"{at}/deep/properties", "A part of a parameter cannot be a secret."),
     ]
