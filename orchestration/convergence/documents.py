@@ -79,7 +79,7 @@ def _source_of(node_pk: int) -> str:
 
 def document_of(node: ComputeNode) -> dict[str, Any]:
     """Return the document for a node; five statements, however many instances."""
-    entries = Instance.objects.filter(requested_state=Requested.STARTED).order_by("reference")
+    entries = Instance.objects.filter(requested_state=Requested.STARTED).order_by("pk")
     held = (
         Instance.objects.select_related("release")
         .defer("release__archive")

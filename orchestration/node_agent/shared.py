@@ -22,8 +22,12 @@ class Entries:
     def write(self, wanted, owner):
         """Put the entries where the program finds them; a file that is as it should be stays."""
         listed = [
-            {"reference": one["uid"], "parameters": one["parameters"]}
-            for one in sorted(wanted, key=lambda one: one["uid"])
+            {
+                "reference": one["uid"],
+                "generation": one["generation"],
+                "parameters": one["parameters"],
+            }
+            for one in wanted
         ]
         content = json.dumps(listed, sort_keys=True).encode()
         target = self.path / FILE
@@ -35,13 +39,16 @@ class Entries:
         """Return one line per entry: `ok` is None until the program has spoken of it."""
         said = _status(self.path / STATUS) if self.wanted else {}
         return [
-            dict(_line(said.get(one["uid"])), uid=one["uid"], generation=one["generation"])
+            dict(_line(said.get(one["uid"]), one), uid=one["uid"], generation=one["generation"])
             for one in self.wanted or ()
         ]
 
 
-def _line(said):
+def _line(said, entry):
+    """Return what was said of an entry as it is now; what was said of another is past."""
     if not isinstance(said, dict) or not isinstance(said.get("ok"), bool):
+        return {"ok": None, "message": ""}
+    if said.get("generation") != entry["generation"]:
         return {"ok": None, "message": ""}
     return {"ok": said["ok"], "message": str(said.get("message", ""))[:LONGEST_MESSAGE]}
 

@@ -22,12 +22,12 @@ def entries(tmp_path: Path) -> Any:
     return made
 
 
-def test_the_entries_are_sorted_and_for_the_programs_eyes_only(
+def test_the_entries_keep_their_order_and_are_for_the_programs_eyes_only(
     entries: Any, tmp_path: Path
 ) -> None:
     assert json.loads((tmp_path / FILE).read_text()) == [
-        {"reference": "I-A", "parameters": {"domain": "a.example"}},
-        {"reference": "I-B", "parameters": {"domain": "b.example"}},
+        {"reference": "I-B", "generation": 2, "parameters": {"domain": "b.example"}},
+        {"reference": "I-A", "generation": 1, "parameters": {"domain": "a.example"}},
     ]
     assert (tmp_path / FILE).stat().st_mode & 0o777 == 0o600
 
@@ -36,7 +36,7 @@ def test_a_file_that_is_right_is_left_alone_and_one_changed_by_hand_is_put_back(
     entries: Any, tmp_path: Path
 ) -> None:
     before = (tmp_path / FILE).stat().st_ino
-    entries.write(list(reversed(TWO)), None)
+    entries.write(TWO, None)
     assert (tmp_path / FILE).stat().st_ino == before
     good = (tmp_path / FILE).read_text()
     (tmp_path / FILE).write_text("[]")
@@ -45,7 +45,11 @@ def test_a_file_that_is_right_is_left_alone_and_one_changed_by_hand_is_put_back(
 
 
 def test_the_programs_word_is_reported_entry_by_entry(entries: Any, tmp_path: Path) -> None:
-    said = {"I-A": {"ok": True, "message": ""}, "I-C": {"ok": True, "message": "not ours"}}
+    said = {
+        "I-A": {"generation": 1, "ok": True, "message": ""},
+        "I-B": {"generation": 1, "ok": False, "message": "of what it was before"},
+        "I-C": {"generation": 1, "ok": True, "message": "not ours"},
+    }
     (tmp_path / STATUS).write_text(json.dumps(said))
     assert entries.report() == [
         {"uid": "I-B", "generation": 2, "ok": None, "message": ""},
@@ -62,14 +66,16 @@ def test_nonsense_says_nothing(entries: Any, tmp_path: Path, said: str) -> None:
 
 
 def test_a_message_is_cut(entries: Any, tmp_path: Path) -> None:
-    (tmp_path / STATUS).write_text(json.dumps({"I-A": {"ok": False, "message": "x" * 999}}))
+    (tmp_path / STATUS).write_text(
+        json.dumps({"I-A": {"generation": 1, "ok": False, "message": "x" * 999}})
+    )
     assert len(entries.report()[1]["message"]) == 300
 
 
 @pytest.mark.parametrize("kind", ["link", "pipe", "hard link", "directory"])
 def test_only_a_plain_file_is_read(entries: Any, tmp_path: Path, kind: str) -> None:
     other = tmp_path / "other"
-    other.write_text('{"I-A": {"ok": true}}')
+    other.write_text('{"I-A": {"generation": 1, "ok": true}}')
     make = {
         "link": lambda: (tmp_path / STATUS).symlink_to(other),
         "pipe": lambda: os.mkfifo(tmp_path / STATUS),

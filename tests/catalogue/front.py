@@ -50,6 +50,7 @@ class Front:
         self.config = place / "front.json"
         self.config.write_text(json.dumps(asked | changes))
         self.entries: dict[str, dict[str, object]] = {}
+        self.generation = 0
         self.process: subprocess.Popen[bytes] | None = None
 
     def __enter__(self) -> Self:
@@ -86,10 +87,14 @@ class Front:
     def serve(self, **entries: dict[str, object]) -> None:
         """Add or change sites as the node does, and wait until the front end has said of them."""
         self.entries |= {name.replace("_", "-"): entry for name, entry in entries.items()}
+        self.generation += 1
         path = self.place / "shared.json"
         new = path.with_suffix(".new")
-        ordered = sorted(self.entries.items())
-        new.write_text(json.dumps([{"reference": r, "parameters": p} for r, p in ordered]))
+        told = [
+            {"reference": reference, "generation": self.generation, "parameters": asked}
+            for reference, asked in self.entries.items()
+        ]
+        new.write_text(json.dumps(told))
         before = self._told_at()
         new.rename(path)
         wait_for(lambda: set(self.status()) == set(self.entries) and self._told_at() > before)

@@ -43,8 +43,8 @@ def test_each_name_has_a_certificate_of_the_authority_or_its_own(
         I_2=site(server, "given.example", **given),
     )
     assert front.status() == {
-        "I-1": {"ok": True, "message": ""},
-        "I-2": {"ok": True, "message": ""},
+        "I-1": {"generation": 1, "ok": True, "message": ""},
+        "I-2": {"generation": 1, "ok": True, "message": ""},
     }
     assert front.get_tls("made.example").status == 200
     for name in ("given.example", "www.given.example"):
@@ -352,3 +352,20 @@ def test_the_engine_ends_with_its_program_however_that_ends(front: Front, server
     wait_for(is_gone)
     front.start()
     wait_for(lambda: front.get("a.example").status == 200)
+
+
+def test_a_domain_stays_with_its_site_whoever_asks_for_it_later(
+    front: Front, server: Server
+) -> None:
+    front.serve(I_9=site(server, "a.example"), I_5=site(server, "b.example"))
+    front.serve(I_1=site(server, "a.example"), I_5=site(server, "b.example", aliases=["a.example"]))
+    lost = "a.example belongs to another site, which asked for it first"
+    messages = {name: one["message"] for name, one in front.status().items()}
+    assert messages == {"I-9": "", "I-5": lost, "I-1": lost}
+    front.stop()
+    front.start()
+    wait_for(lambda: front.status()["I-9"]["ok"] is True)
+    assert front.status()["I-1"]["message"] == lost
+    front.serve(I_9=site(server, "c.example"))
+    wait_for(lambda: front.status()["I-5"]["ok"] is True)
+    assert front.status()["I-1"]["message"] == lost

@@ -181,7 +181,7 @@ def test_the_engine_loses_only_the_sites_that_it_refuses(
         front = serve.Front.__new__(serve.Front)
         front.settings, front.proven = {"admin": ""}, {}
         names = ["a.example", "b.example", "bad.example", "c.example", "d.example"]
-        served: list[Any] = [(sites.Site(name, [name], None, {}), [], False) for name in names]
+        served: list[Any] = [(sites.Site(name, 1, [name], None, {}), [], False) for name in names]
         front._load(served, names)
         assert loaded[-1] == ["a.example", "b.example", "c.example", "d.example"]
         assert front.refused == {"bad.example": "the engine refuses it: it is bad"}

@@ -1,14 +1,7 @@
 """What the catalogue sells really runs: each release, ordered and used on a real host."""
 
-import json
 import shutil
-import socket
-import ssl
-import subprocess
-import tempfile
-import time
 from base64 import b64encode
-from collections.abc import Callable, Iterator
 from pathlib import Path
 from urllib.error import HTTPError
 from urllib.request import Request, urlopen
@@ -17,21 +10,15 @@ import psycopg2
 import pytest
 
 from erp.base.doors import now
-from erp.contracts.models import ContractLine
-from orchestration.allocation import services as allocation
-from orchestration.convergence import connections
 from orchestration.instances import services as instances
 from orchestration.instances.models import Instance
 from orchestration.instances.states import Requested
-from orchestration.nodes.models import ComputeNode
-from orchestration.releases.services import CATALOGUE, publish
-from tests.fleet.fleet import PATH, Fleet, Host, missing
-from tests.orchestration.builders import a_customer, a_line, a_provider
-from tests.scenarios.world import assert_the_laws_hold, converged, enrolled
+from orchestration.releases.services import CATALOGUE
+from tests.fleet.fleet import Host
+from tests.scenarios.shopping import ordered, until
+from tests.scenarios.world import assert_the_laws_hold, enrolled, wait_for
 
 pytestmark = [pytest.mark.fleet, pytest.mark.django_db(transaction=True)]
-
-DOWNLOAD = "-m pip download --quiet --no-deps --require-hashes --only-binary :all:"
 
 EVENT = """\
 BEGIN:VCALENDAR
@@ -46,69 +33,6 @@ SUMMARY:A meeting
 END:VEVENT
 END:VCALENDAR
 """
-
-
-@pytest.fixture(scope="module")
-def wheels() -> Iterator[Path]:
-    """What the releases install, where hosts find it: they have no way to the outside."""
-    why = missing()
-    if why:
-        pytest.skip(f"NO FLEET: tests on real SSH hosts are left out: {why}")
-    python = shutil.which("python3", path=PATH)
-    # A host has a /tmp of its own; here it sees what we have.
-    with tempfile.TemporaryDirectory(dir="/var/cache", prefix="tenantry-wheels-") as place:
-        Path(place).chmod(0o755)
-        for path in sorted(CATALOGUE.glob("*/requirements.txt")):
-            done = subprocess.run(
-                [f"{python}", *DOWNLOAD.split(), "--dest", place, "--requirement", str(path)],
-                capture_output=True,
-                text=True,
-            )
-            if done.returncode:
-                pytest.skip(f"NO WHEELS: the catalogue is not tried: {done.stderr[-300:]}")
-        yield Path(place)
-
-
-@pytest.fixture(scope="module")
-def shop(wheels: Path) -> Iterator[Host]:
-    with Fleet(1, wheels=wheels) as running:
-        yield running.hosts[0]
-
-
-@pytest.fixture
-def host(shop: Host) -> Iterator[Host]:
-    """A host as it came from the factory; connections to it are closed afterwards."""
-    yield shop
-    for _, link, _ in list(connections._open.values()):
-        link.close()
-    connections._open.clear()
-    shop.power_cut()
-    shop.run_on_disk("rm -rf upper work own && mkdir upper work")
-    shop.power_on()
-
-
-def ordered(directory: Path, **parameters: object) -> Instance:
-    """What an accepted order leaves: a contract, its instance, and a place for it."""
-    release = publish(directory, owner=a_provider(), at=now(), by="test")
-    line = a_line(a_customer(release.product), parameters=parameters)
-    ContractLine.objects.filter(pk=line.pk).update(product=release.product)
-    instances.follow_contract(line.contract, at=now())
-    instance = Instance.objects.get(line=line)
-    assert allocation.place(instance.pk, at=now())
-    return instance
-
-
-def until(node: ComputeNode, instance: Instance, state: str) -> dict[str, str]:
-    """Converge until the instance is in a state; return what it publishes."""
-    end = time.monotonic() + 150
-    while True:
-        converged(node)
-        instance.refresh_from_db()
-        if (instance.state, instance.observed_generation) == (state, instance.generation):
-            return instances.connection_of(instance)
-        said = f"{instance.state}: {instance.state_reason}\n{instance.log_tail}"
-        assert instance.state != "failed", said
-        assert time.monotonic() < end, said
 
 
 def ask_for(instance: Instance, state: Requested) -> None:
@@ -175,13 +99,6 @@ def query(url: str, *statements: str) -> list[tuple[object, ...]]:
         session.close()
 
 
-def wait_for(look: Callable[[], bool], *, seconds: float = 40) -> None:
-    end = time.monotonic() + seconds
-    while not look():
-        assert time.monotonic() < end, "it did not happen in time"
-        time.sleep(0.1)
-
-
 def test_a_database_keeps_its_rows_through_restarts_and_opens_to_its_password_only(
     host: Host,
 ) -> None:
@@ -233,62 +150,6 @@ def test_a_storage_keeps_files_for_who_has_the_password(host: Host) -> None:
     assert asked(found["url"] + "note.txt", **me) == (200, "kept")
     assert asked(found["url"] + "note.txt", user="martin", password="wrong") == (401, "")
     assert_the_laws_hold()
-
-
-def seen(host: Host, authority: str, port: str, domain: str) -> str:
-    """Ask a site as a visitor does who trusts this authority alone."""
-    context = ssl.create_default_context(cadata=authority)
-    plain = socket.create_connection((host.address, int(port)), timeout=10)
-    with context.wrap_socket(plain, server_hostname=domain) as link:
-        link.sendall(f"GET / HTTP/1.1\r\nHost: {domain}\r\nConnection: close\r\n\r\n".encode())
-        return b"".join(iter(lambda: link.recv(65536), b"")).decode()
-
-
-def test_a_front_end_serves_sites_with_its_own_authority(host: Host) -> None:
-    node = enrolled(host)
-    networks = [f"{host.address}/32"]
-    instance = ordered(CATALOGUE / "http-frontend", backend_networks=networks)
-    found = until(node, instance, "started")
-    with urlopen(found["ca"], timeout=10) as answer:
-        authority = answer.read().decode()
-    host.run("mkdir -p /srv/pages && echo behind > /srv/pages/index.html")
-    serve = f"python3 -m http.server 9000 --bind {host.address} --directory /srv/pages"
-    host.run(f"setsid {serve} > /dev/null 2>&1 &")
-    entries = [
-        {
-            "reference": "I-1",
-            "parameters": {"domain": "a.example", "backend": f"http://{host.address}:9000"},
-        },
-        {
-            "reference": "I-2",
-            "parameters": {"domain": "b.example", "backend": "http://127.0.0.1:9000"},
-        },
-    ]
-    place = "/srv/tenantry/partitions/p0"
-    host.run(f"cat > {place}/new <<'END'\n{json.dumps(entries)}\nEND")
-    host.run(f"chown --reference={place} {place}/new && mv {place}/new {place}/shared.json")
-    wait_for(lambda: "I-2" in host.run(f"cat {place}/shared-status.json"))
-    told = json.loads(host.run(f"cat {place}/shared-status.json"))
-    assert told["I-1"] == {"ok": True, "message": ""}
-    assert "127.0.0.1 is not public" in told["I-2"]["message"]
-
-    assert "behind" in seen(host, authority, found["https_port"], "a.example")
-    assert "not set up yet" in seen(host, authority, found["https_port"], "b.example")
-    wait_for(lambda: host.run(f"cat {place}/data/counts/I-1.requests || true") == "1")
-    owner, user = host.run(f"stat -c %U {place}; ps -o user:32= -C caddy").split()
-    assert (owner, user != "root") == (user, True)
-
-    # A kill of the program takes the engine with it; both come back with the same authority.
-    host.run("pkill -9 -f source/serve.py")
-    wait_for(lambda: is_seen(host, authority, found["https_port"], "a.example"))
-    assert_the_laws_hold()
-
-
-def is_seen(host: Host, authority: str, port: str, domain: str) -> bool:
-    try:
-        return "behind" in seen(host, authority, port, domain)
-    except OSError:
-        return False
 
 
 def test_the_command_of_a_promise_runs_as_the_partitions_user(host: Host, tmp_path: Path) -> None:

@@ -14,10 +14,11 @@ SOON = timedelta(days=14)
 
 
 class Judge:
-    """Remembers what took time to find out: addresses, and certificates that were tried."""
+    """Remembers whose each domain is, and what took time to find out: addresses, certificates."""
 
-    def __init__(self, rules, addresses):
+    def __init__(self, rules, addresses, owners):
         self.rules = rules
+        self.owners = owners
         self.addresses = addresses
         self.tried = {}
         self.used = {}
@@ -28,7 +29,7 @@ class Judge:
 
         `problems` then has for each reference what is wrong; for most nothing.
         """
-        sites, lost = settled(entries)
+        sites, lost = settled(entries, self.owners)
         self.addresses.refresh({site.backend.host for site in sites if site.backend})
         self.problems = {}
         found = [self._judged(site, lost.get(site.reference, [])) for site in sites]

@@ -40,7 +40,8 @@ class Front:
         self.place = path.parent
         self.settings = settings_of(json.loads(path.read_text()), self.place)
         self.listeners = open_to(self.settings)
-        self.judge = Judge(Rules(self.settings), Addresses())
+        self.owners = self.place / "data" / "owners.json"
+        self.judge = Judge(Rules(self.settings), Addresses(), owners_in(self.owners))
         self.meetings = Meetings(self.settings)
         self.counts = Counts(self.place / "data" / "counts")
         self.seen, self.entries, self.problem = None, [], ""
@@ -92,6 +93,8 @@ class Front:
         """Bring the engine to what the sites ask now, and say what became of them."""
         self._read()
         served = self.judge.served(self.entries)
+        # Before anybody is served: after a restart a domain is whose it was.
+        write(self.owners, self.judge.owners)
         wanted = configuration(self.settings, served)
         if wanted != self.loaded:
             self._load(served, wanted)
@@ -152,7 +155,11 @@ class Front:
                 said.append(self.refused[site.reference])
             elif unmet & set(site.domains):
                 said.append("its certificate is being made")
-            found[site.reference] = {"ok": not said, "message": "; ".join(said)[:500]}
+            found[site.reference] = {
+                "generation": site.generation,
+                "ok": not said,
+                "message": "; ".join(said)[:500],
+            }
         write(self.place / "shared-status.json", found)
         state = self.place / "state.json"
         write(state, {"problem": self.problem, "sites": len(found)})
@@ -212,11 +219,20 @@ def entries_of(content):
     for one in entries if isinstance(entries, list) else [entries]:
         if not isinstance(one, dict) or not isinstance(one.get("parameters"), dict):
             raise ValueError("an entry has no parameters")
-        if not isinstance(one.get("reference"), str):
-            raise ValueError("an entry has no reference")
+        if not isinstance(one.get("reference"), str) or not isinstance(one.get("generation"), int):
+            raise ValueError("an entry has no reference or generation")
     if not isinstance(entries, list):
         raise ValueError("it is no list")
     return entries
+
+
+def owners_in(path):
+    """Return whose each domain is; a file that is none is as good as a new one."""
+    try:
+        owners = json.loads(path.read_text())
+    except (FileNotFoundError, ValueError):
+        return {}
+    return owners if isinstance(owners, dict) else {}
 
 
 def write(path, value):

@@ -28,33 +28,39 @@ class Site:
     """One shared instance: its domains, its backend when that is one, and what is wrong."""
 
     reference: str
+    generation: int
     domains: list
     backend: "Backend | None"
     asked: dict
     problems: list = field(default_factory=list)
 
 
-def settled(entries):
+def settled(entries, owners):
     """Return the sites and who lost which domain: {reference: sentences}.
 
-    One domain belongs to one site: that of the first reference.
+    One domain belongs to one site. Who has it keeps it for as long as it asks for it; a free one
+    goes to the first entry: they come in the order in which they were first asked for.
+
+    Args:
+        owners: {domain: reference}, brought up to date.
     """
-    owners, lost, sites = {}, {}, []
-    for entry in sorted(entries, key=lambda one: one["reference"]):
-        site = _site(entry)
+    sites = [_site(entry) for entry in entries]
+    asked = {(domain, site.reference) for site in sites for domain in site.domains}
+    for domain in [one for one, reference in owners.items() if (one, reference) not in asked]:
+        del owners[domain]
+    lost = {}
+    for site in sites:
         for domain in list(site.domains):
-            owner = owners.setdefault(domain, site.reference)
-            if owner != site.reference:
+            if owners.setdefault(domain, site.reference) != site.reference:
                 site.domains.remove(domain)
                 said = f"{domain} belongs to another site, which asked for it first"
                 lost.setdefault(site.reference, []).append(said)
-        sites.append(site)
     return sites, lost
 
 
 def _site(entry):
     asked = entry["parameters"]
-    site = Site(entry["reference"], [], None, asked)
+    site = Site(entry["reference"], entry["generation"], [], None, asked)
     for name in [asked.get("domain", ""), *asked.get("aliases", [])][:MOST_DOMAINS]:
         domain = str(name).lower().rstrip(".")
         if not DOMAIN.fullmatch(domain):
