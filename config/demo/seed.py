@@ -55,12 +55,22 @@ PEOPLE = {
     "reseller@demo.example": ("reseller", Role.RESELLER_MANAGER),
     "customer@demo.example": ("customer", Role.OWNER),
 }
-# (name, summary, product, icon), (set-up, monthly price); what is used is metered.
+# (name, summary, product, software type, icon), (set-up, monthly price); what is used is metered.
 OFFERS = (
-    (("Static site", "One page on the web, online in seconds.", "static-site", "globe-alt"),
-     ("5.00", "4.90")),
-    (("File storage", "WebDAV storage that every desktop mounts.", "webdav", "folder"),
+    (("Static site", "One page on the web, online in seconds.", "static-site", "default",
+      "globe-alt"), ("5.00", "4.90")),
+    (("File storage", "WebDAV storage that every desktop mounts.", "webdav", "default", "folder"),
      ("10.00", "9.90")),
+    (("Calendar", "Appointments and contacts on every device.", "calendar", "default",
+      "calendar-days"), ("0.00", "2.90")),
+    (("Database", "PostgreSQL 18 with a database of your own.", "postgresql", "default",
+      "circle-stack"), ("10.00", "14.90")),
+    (("Web application", "Your Python application from its source, with its own database.",
+      "wsgi-app", "default", "code-bracket"), ("15.00", "24.90")),
+    (("Front end", "Names and TLS before servers that run anywhere.", "http-frontend", "default",
+      "arrows-right-left"), ("20.00", "19.90")),
+    (("Site on our front end", "Your own name with TLS before a server that you have.",
+      "http-frontend", "site", "link"), ("0.00", "1.90")),
 )  # fmt: skip
 METERS = (
     ("cpu_seconds", "s", "0.000110000", "0"),
@@ -91,12 +101,11 @@ def _mails() -> list[str]:
 
 
 def _plan(provider: Organisation, offer: tuple[str, ...], *, at: datetime) -> Plan:
-    name, summary, product, icon = offer
-    found = Offer.objects.filter(organisation=provider, product=product).first()
+    name, summary, product, software_type, icon = offer
+    sold = {"product": product, "software_type": software_type}
+    found = Offer.objects.filter(organisation=provider, **sold).first()
     if found is None:
-        found = add_offer(
-            provider, name=name, summary=summary, product=product, icon=icon, at=at, by=BY
-        )
+        found = add_offer(provider, name=name, summary=summary, icon=icon, at=at, by=BY, **sold)
         add_plan(found, code="small", name="Small", summary="For one page or a small team")
     return found.plans.get(code="small")
 
