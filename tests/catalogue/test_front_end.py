@@ -266,6 +266,23 @@ def test_a_name_is_one_sites_and_each_is_told_what_is_wrong_with_it_alone(
     assert front.look("sites") == (0, "")
 
 
+def test_a_site_that_brings_a_certificate_shows_this_one_whatever_others_bring(
+    front: Front, server: Server
+) -> None:
+    theirs, key = a_certificate("*.mine.example")
+    mine, my_key = a_certificate("*.mine.example")
+    front.serve(I_1=site(server, "x.mine.example", certificate=theirs, private_key=key))
+    front.serve(I_2=site(server, "www.mine.example", certificate=mine, private_key=my_key))
+    front.serve(I_3=site(server, "made.mine.example"))
+    assert {name: one["ok"] for name, one in front.status().items()} == dict.fromkeys(
+        ("I-1", "I-2", "I-3"), True
+    )
+    for name, authority in (("x", theirs), ("www", mine), ("made", "")):
+        domain = f"{name}.mine.example"
+        with front.tls(domain, authority=authority) as link:
+            assert ask(link, domain, "/").status == 200
+
+
 def test_a_broken_list_of_sites_changes_nothing_and_is_told(front: Front, server: Server) -> None:
     front.serve(I_1=site(server, "a.example", redirect_to_https=False))
     (front.place / "shared.json").write_text('[{"reference": ')

@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 
 from tests.catalogue.building import parts, wait_for
+from tests.catalogue.front import a_certificate
 
 SETTINGS = {
     "address": "198.51.100.7",
@@ -161,6 +162,29 @@ def test_a_backend_may_be_a_name_or_an_address_of_either_kind(sites: ModuleType)
     assert sites.backend("https://a.example/") == sites.Backend("https", "a.example", 443)
     assert sites.backend("http://[2001:db8::7]:8080") == sites.Backend("http", "2001:db8::7", 8080)
     assert sites.backend("http://192.0.2.7") == sites.Backend("http", "192.0.2.7", 80)
+
+
+OTHERS = {"www.a.example"}
+
+
+@pytest.mark.parametrize(
+    ("names", "strange"),
+    [
+        (("a.example",), ""),
+        (("a.example", "www.a.example", "*.a.example"), ""),
+        (("a.example", "*.victim.example"), ""),
+        (("a.example", "victim.example"), "victim.example"),
+        (("victim.example", "a.example"), "victim.example"),
+        (("a.example", "front-end.internal"), "front-end.internal"),
+    ],
+)
+def test_a_certificate_that_speaks_for_a_strangers_name_is_not_taken(
+    names: tuple[str, ...], strange: str
+) -> None:
+    with parts("http-frontend", "certificates") as (certificates,):
+        said = certificates.unfit(*a_certificate(*names), ["a.example", *OTHERS & {*names}])
+        assert (f"speaks for {strange} too" in said) == bool(strange), said
+        assert bool(said) == bool(strange)
 
 
 def test_the_engine_loses_only_the_sites_that_it_refuses(

@@ -5,6 +5,8 @@ import ssl
 import tempfile
 from datetime import datetime, timezone
 
+from sites import DOMAIN
+
 # Trust the certificate itself, whoever signed it; `ssl` has a name for it since Python 3.10.
 PARTIAL_CHAIN = 0x80000
 MOST_STEPS = 10
@@ -17,12 +19,36 @@ def unfit(certificate, key, domains):
     try:
         server = _server(certificate, key)
         for domain in domains:
-            _shake_hands(server, _client(certificate), domain)
+            client = _shake_hands(server, _client(certificate), domain)
     except ssl.SSLCertVerificationError as error:
         return f"the certificate does not fit {domain}: {error.verify_message}"
     except (ssl.SSLError, ValueError) as error:
         return f"the certificate and its key cannot be read, or are no pair: {error}"
+    name = _strange(_names(client.getpeercert()), domains)
+    if name:
+        return (
+            f"the certificate speaks for {name} too, which is none of this site's names: give the "
+            "site that name, or bring a certificate without it"
+        )
     return ""
+
+
+def _names(certificate):
+    """Return all that the engine takes for a name: it shows a certificate for any of them."""
+    common = [
+        value for part in certificate["subject"] for key, value in part if key == "commonName"
+    ]
+    others = [value for _, value in certificate.get("subjectAltName", ())]
+    return [str(name).strip().lower().rstrip(".") for name in [*common, *others]]
+
+
+def _strange(names, domains):
+    """Return a name that could be another site's: its visitors must never be shown this.
+
+    What covers many names comes after the certificate that a site has for its very own.
+    """
+    found = (name for name in names if name not in domains and DOMAIN.fullmatch(name))
+    return next(found, "")
 
 
 def expires_at(certificate, key, domain):

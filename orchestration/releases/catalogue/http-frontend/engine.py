@@ -61,7 +61,11 @@ def _logging():
 
 def _tls(settings, served):
     given = [
-        {"certificate": site.asked["certificate"], "key": site.asked["private_key"]}
+        {
+            "certificate": site.asked["certificate"],
+            "key": site.asked["private_key"],
+            "tags": [site.reference],
+        }
         for site, _, is_own in served
         if is_own
     ]
@@ -99,7 +103,17 @@ def _server(settings, served, token, scheme):
             "skip_unmapped_hosts": True,
         },
     }
-    return dict(found, tls_connection_policies=[{}]) if is_secure else found
+    return dict(found, tls_connection_policies=_own(served)) if is_secure else found
+
+
+def _own(served):
+    """Show visitors of a site that brings a certificate this one, whatever others bring."""
+    own = [
+        {"match": {"sni": site.domains}, "certificate_selection": {"any_tag": [site.reference]}}
+        for site, _, is_own in served
+        if is_own
+    ]
+    return [*own, {}]
 
 
 def _else(settings, is_secure):
