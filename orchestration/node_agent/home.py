@@ -1,13 +1,18 @@
 """Where the agent keeps its things on a node."""
 
+import errno
 import hashlib
 import json
 import os
+import stat
+import subprocess
 import tempfile
+import uuid
 from pathlib import Path
 
 # A Unix socket's path has at most 107 bytes.
 LONGEST_SOCKET = 107
+_FOLDER = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
 
 
 class Home:
@@ -76,6 +81,32 @@ def read_json(path, default):
         return default
 
 
+def read_plain(path, most):
+    """Return the first bytes of a plain file, or None when it is anything else.
+
+    For files in partitions: a link leads nowhere, a pipe is not waited for, and what is too large
+    is not read.
+    """
+    flags = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
+    try:
+        with open(str(path), "rb", opener=lambda name, _: os.open(name, flags)) as file:
+            facts = os.fstat(file.fileno())
+            # Of two names of one file, the other may be where its owner could not read it.
+            is_plain = stat.S_ISREG(facts.st_mode) and facts.st_nlink == 1
+            return file.read(most) if is_plain else None
+    except OSError:
+        return None
+
+
+def remove_tree(path):
+    """Remove a directory with all that is in it, however deep somebody made it."""
+    done = subprocess.run(
+        ["rm", "-rf", "--", str(path)], stdin=subprocess.DEVNULL, stderr=subprocess.PIPE
+    )
+    if done.returncode:
+        raise OSError("cannot remove: " + done.stderr.decode("utf-8", "replace")[-300:])
+
+
 def write_json(path, content, mode=0o600):
     """Write a file as a whole or not at all."""
     write_bytes(path, json.dumps(content, sort_keys=True).encode(), mode)
@@ -97,4 +128,59 @@ def write_bytes(path, content, mode=0o600, owner=None):
     except BaseException:
         if os.path.exists(name):
             os.unlink(name)
+        raise
+
+
+def write_below(root, path, content, mode, owner):
+    """Write a file in a directory that is somebody else's; folders on the way are made.
+
+    Each folder is held open, and none is a link: whoever changes them meanwhile leads us nowhere.
+    """
+    *folders, name = path.split("/")
+    place = os.open(str(root), _FOLDER)
+    try:
+        for folder in folders:
+            below = _opened(place, folder, owner)
+            os.close(place)
+            place = below
+        _write_in(place, name, content, mode, owner)
+    finally:
+        os.close(place)
+
+
+def _opened(place, folder, owner):
+    """Return a folder, made when there is none; what has its name and is none goes."""
+    try:
+        return os.open(folder, _FOLDER, dir_fd=place)
+    except FileNotFoundError:
+        pass
+    except OSError as error:
+        if error.errno not in (errno.ENOTDIR, errno.ELOOP):
+            raise
+        os.unlink(folder, dir_fd=place)
+    os.mkdir(folder, 0o750, dir_fd=place)
+    below = os.open(folder, _FOLDER, dir_fd=place)
+    if owner is not None:
+        os.fchown(below, *owner)
+    return below
+
+
+def _write_in(place, name, content, mode, owner):
+    part = ".new-" + uuid.uuid4().hex
+    flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
+    handle = os.open(part, flags, 0o600, dir_fd=place)
+    try:
+        with os.fdopen(handle, "wb") as file:
+            file.write(content)
+            os.fchmod(file.fileno(), mode)
+            if owner is not None:
+                os.fchown(file.fileno(), *owner)
+            file.flush()
+            os.fsync(file.fileno())
+        os.replace(part, name, src_dir_fd=place, dst_dir_fd=place)
+    except BaseException:
+        try:
+            os.unlink(part, dir_fd=place)
+        except FileNotFoundError:
+            pass
         raise

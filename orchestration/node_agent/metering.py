@@ -17,11 +17,15 @@ BILLED = {"counter": "{}", "gauge": "{}.h"}
 
 def disk_bytes(path):
     """Return the bytes that a directory's files take on disk, each hard link once."""
-    total, seen, count = 0, set(), 0
-    for directory, _, files in os.walk(str(path)):
-        for name in files:
+    total, seen, count, folders = 0, set(), 0, [str(path)]
+    # Not by recursion, which ends the deeper somebody nests: for all partitions of the node.
+    while folders:
+        for entry in _entries(folders.pop()):
             try:
-                facts = os.lstat(os.path.join(directory, name))
+                if entry.is_dir(follow_symlinks=False):
+                    folders.append(entry.path)
+                    continue
+                facts = entry.stat(follow_symlinks=False)
             except OSError:
                 continue
             count += 1
@@ -33,6 +37,15 @@ def disk_bytes(path):
                 seen.add((facts.st_dev, facts.st_ino))
             total += facts.st_blocks * 512
     return total
+
+
+def _entries(folder):
+    """Return what is in a folder; nothing where it is gone or may not be read."""
+    try:
+        with os.scandir(folder) as found:
+            return list(found)
+    except OSError:
+        return []
 
 
 class Meters:

@@ -1,8 +1,8 @@
 """Make one partition what it should be; each is isolated from the failure of the others."""
 
 import errno
+import logging
 import os
-import shutil
 import time
 from datetime import datetime, timezone
 
@@ -14,7 +14,7 @@ from .declared import Looks
 from .disk import AGAIN_PART, DiskWatch
 from .facts import memory_bytes
 from .fill import fill, values_of, with_defaults
-from .home import write_bytes
+from .home import read_plain, remove_tree, write_below
 from .shared import Entries
 from .users import processes_of
 
@@ -28,6 +28,7 @@ HITS = {
     "memory_bytes": "the kernel ended a process: they needed more memory than {:,} bytes",
     "processes": "the kernel refused more processes than {:,}",
 }
+log = logging.getLogger("tenantry")
 
 
 class Partition:
@@ -68,7 +69,9 @@ class Partition:
             if instance["requested_state"] == "stopped":
                 return self._stop(instance)
             return self._start(spec, instance)
-        except (OSError, KeyError, ValueError, TypeError) as error:
+        except Exception as error:
+            # Whatever a partition holds that we did not think of: the others go on.
+            log.info("%s: %s: %s", self.name, type(error).__name__, error)
             self.backoff.failed(str(error))
             self._found(instance, "failed", _said(error))
             return False
@@ -91,7 +94,7 @@ class Partition:
                 self.node.processes.remove(name)
             self._kill_all()
             if self.path.exists():
-                shutil.rmtree(str(self.path))
+                remove_tree(self.path)
             self.is_clean = True
         self.connection, self.looks, self.results, self.files = {}, {}, [], {}
         self.meters = Looks()
@@ -206,8 +209,8 @@ class Partition:
             self.path.mkdir(mode=0o750)
             (self.path / "data").mkdir(mode=0o750)
             if owner:
-                os.chown(str(self.path), *owner)
                 os.chown(str(self.path / "data"), *owner)
+                os.chown(str(self.path), *owner)
         self.node.cgroups.make(self.name, most)
 
     def _files(self, kind, values, place, is_new):
@@ -220,27 +223,14 @@ class Partition:
                 continue
             template = (place / "source" / one["template"]).read_text()
             content = fill(template, values, one.get("escape", "none")).encode()
-            if not target.exists() or target.is_symlink() or target.read_bytes() != content:
+            if read_plain(target, len(content) + 1) != content:
                 if not is_new and one["path"] in self.files:
                     self.node.event(self.name, "drift", one["path"] + " was changed and put back")
-                self._write(target, content, secret=one.get("secret", False))
+                mode = 0o600 if one.get("secret", False) else 0o640
+                write_below(self.path, one["path"], content, mode, self.node.user_of(self.name))
                 changed = True
             self.files[one["path"]] = _print_of(target)
         return changed
-
-    def _write(self, target, content, secret):
-        """Write as the partition's owner would; the partition cannot lead us elsewhere by a link."""
-        owner = self.node.user_of(self.name)
-        folder = self.path
-        for part in target.relative_to(self.path).parts[:-1]:
-            folder = folder / part
-            if folder.is_symlink() or (folder.exists() and not folder.is_dir()):
-                folder.unlink()
-            if not folder.exists():
-                folder.mkdir(mode=0o750)
-                if owner:
-                    os.chown(str(folder), *owner)
-        write_bytes(target, content, 0o600 if secret else 0o640, owner)
 
     def _services(self, kind, values, instance, most):
         changed, wanted = False, set()

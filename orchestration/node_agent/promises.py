@@ -8,8 +8,10 @@ import signal
 import socket
 import subprocess
 import tempfile
+import threading
 import time
 from collections import namedtuple
+from contextlib import contextmanager
 from urllib.parse import urlsplit
 
 SECONDS = 5
@@ -107,15 +109,38 @@ def _http(promise):
         headers["Authorization"] = "Basic " + base64.b64encode(pair.encode()).decode()
     began = time.monotonic()
     try:
-        connection.request("GET", parts.path or "/", headers=headers)
-        answer = connection.getresponse()
-        body = answer.read(MOST_BYTES).decode("utf-8", "replace")
+        connection.connect()
+        with _at_most(connection.sock, seconds):
+            connection.request("GET", parts.path or "/", headers=headers)
+            answer = connection.getresponse()
+            body = answer.read(MOST_BYTES).decode("utf-8", "replace")
     finally:
         connection.close()
     took = int(1000 * (time.monotonic() - began))
+    if took > 1000 * seconds:
+        return False, f"took longer than {seconds} s"
     wanted = promise.get("status", 200)
     if answer.status != wanted:
         return False, f"answered {answer.status}, promised {wanted}"
     if promise.get("contains", "") not in body:
         return False, "the answer does not contain what was promised"
     return True, f"answered {answer.status} in {took} ms"
+
+
+@contextmanager
+def _at_most(line, seconds):
+    """Cut a connection off after its time: who sends byte by byte would hold up the whole node."""
+    cut = threading.Timer(seconds, _cut, [line])
+    cut.daemon = True
+    cut.start()
+    try:
+        yield
+    finally:
+        cut.cancel()
+
+
+def _cut(line):
+    try:
+        line.shutdown(socket.SHUT_RDWR)
+    except OSError:
+        pass

@@ -1,10 +1,8 @@
 """Instances without a partition: entries in a file of the one on which they stand."""
 
 import json
-import os
-import stat
 
-from .home import write_bytes
+from .home import read_plain, write_bytes
 
 FILE = "shared.json"
 STATUS = "shared-status.json"
@@ -31,7 +29,7 @@ class Entries:
         ]
         content = json.dumps(listed, sort_keys=True).encode()
         target = self.path / FILE
-        if target.is_symlink() or not target.is_file() or target.read_bytes() != content:
+        if read_plain(target, len(content) + 1) != content:
             write_bytes(target, content, 0o600, owner)
         self.wanted = wanted
 
@@ -55,13 +53,8 @@ def _line(said, entry):
 
 def _status(path):
     """Return what the program wrote; its file is a stranger's, whatever it is."""
-    flags = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
     try:
-        with open(str(path), "rb", opener=lambda name, _: os.open(name, flags)) as file:
-            facts = os.fstat(file.fileno())
-            if not stat.S_ISREG(facts.st_mode) or facts.st_nlink > 1:
-                return {}
-            said = json.loads(file.read(LONGEST_STATUS))
-    except (OSError, ValueError, RecursionError):
+        said = json.loads(read_plain(path, LONGEST_STATUS) or b"{}")
+    except (ValueError, RecursionError):
         return {}
     return said if isinstance(said, dict) else {}

@@ -2,11 +2,14 @@
 
 # mypy: disable-error-code="no-untyped-call"
 
+import os
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from orchestration.node_agent.metering import disk_bytes
 from orchestration.node_agent.node import Node
 from orchestration.node_agent.partitions import Partition
 from tests.agent.home import a_document, a_home
@@ -123,6 +126,54 @@ def test_a_partition_cannot_lead_the_agent_elsewhere_by_a_link(
     assert list(outside.iterdir()) == []
     assert (partition.path / "etc" / "a.conf").read_text() == "right"
     assert not (partition.path / "etc").is_symlink()
+
+
+def a_pipe(path: Path) -> None:
+    os.mkfifo(path)
+
+
+def a_huge_file(path: Path) -> None:
+    with path.open("wb") as file:
+        file.truncate(2**43)
+
+
+@pytest.mark.parametrize("made", [a_pipe, a_huge_file, Path.touch])
+def test_whatever_lies_where_a_file_should_be_holds_up_nobody(
+    node: Node, partition: Partition, made: Callable[[Path], None]
+) -> None:
+    release_with(node, {"files": [{"path": "a.conf", "template": "a"}]}, a="right")
+    converge(node, partition)
+    (partition.path / "a.conf").unlink()
+    made(partition.path / "a.conf")
+    assert converge(node, partition)
+    assert (partition.path / "a.conf").read_text() == "right"
+
+
+def test_a_partition_however_deep_is_measured_and_wiped(node: Node, partition: Partition) -> None:
+    converge(node, partition)
+    (partition.path / "data" / "file").write_bytes(b"x" * 5000)
+    alone = disk_bytes(partition.path)
+    at = os.open(partition.path / "data", os.O_RDONLY)
+    for _ in range(3000):
+        os.mkdir("d", dir_fd=at)
+        below = os.open("d", os.O_RDONLY, dir_fd=at)
+        os.close(at)
+        at = below
+    os.close(at)
+    assert disk_bytes(partition.path) == alone > 0
+    assert converge(node, partition, requested_state="destroyed")
+    assert not partition.path.exists()
+
+
+def test_what_nobody_thought_of_fails_one_partition_alone(
+    node: Node, partition: Partition, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def deep(_: Any) -> None:
+        raise RecursionError("too deep")
+
+    monkeypatch.setattr(partition, "_directory", deep)
+    assert not converge(node, partition)
+    assert (partition.state, partition.reason) == ("failed", "RecursionError: too deep")
 
 
 def test_what_cannot_be_done_is_said_and_waits_for_its_next_turn(

@@ -5,7 +5,9 @@
 import signal
 import socket
 import threading
+import time
 from collections.abc import Iterator
+from contextlib import suppress
 from http.server import BaseHTTPRequestHandler, HTTPServer
 from pathlib import Path
 from typing import Any
@@ -51,6 +53,26 @@ def test_another_status_or_content_fails_and_says_so(site: str) -> None:
         "the answer does not contain what was promised",
     )
     assert promises.run({"kind": "http", "url": site + "/404", "status": 404})[0]
+
+
+def test_a_page_that_comes_byte_by_byte_is_cut_off_in_time() -> None:
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        threading.Thread(target=drip, args=(server,), daemon=True).start()
+        url = f"http://127.0.0.1:{server.getsockname()[1]}/"
+        began = time.monotonic()
+        passes, message = promises.run({"kind": "http", "url": url, "seconds": 0.5})
+        assert (passes, message) == (False, "took longer than 0.5 s")
+        assert time.monotonic() - began < 5
+
+
+def drip(server: socket.socket) -> None:
+    """Answer a byte at a time, each in good time."""
+    line, _ = server.accept()
+    line.sendall(b"HTTP/1.1 200 OK\r\nContent-Length: 1000\r\n\r\n")
+    with suppress(OSError):
+        for _ in range(1000):
+            line.sendall(b"x")
+            time.sleep(0.05)
 
 
 def test_user_and_password_go_along(site: str) -> None:
