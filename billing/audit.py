@@ -106,15 +106,42 @@ SELECT 'receipt ' || r.reference || ' has no entry of its amount'
 FROM billing_receipt r
 WHERE NOT EXISTS (SELECT FROM billing_entry e JOIN billing_posting p ON p.entry_id = e.id
     JOIN billing_account a ON a.id = p.account_id WHERE e.organisation_id = r.issuer_id
-    AND e.key = 'payment:' || r.reference AND a.part = 'bank' AND p.minor = r.amount_minor)
+    AND e.key = 'payment:' || r.reference AND p.minor = r.amount_minor
+    AND a.part = CASE r.method WHEN 'write_off' THEN 'write_off' WHEN 'charges' THEN 'bank_charges'
+        ELSE 'bank' END)
 UNION ALL
 SELECT 'receipt ' || r.reference || ' and its allocations differ'
 FROM billing_receipt r WHERE r.allocated_minor <> (SELECT coalesce(sum(a.minor), 0)
-    FROM billing_paymentallocation a WHERE a.receipt_id = r.id)
+    FROM billing_paymentallocation a WHERE a.receipt_id = r.id AND a.undone_at IS NULL)
+UNION ALL
+SELECT 'receipt ' || r.reference || ' and its payouts differ'
+FROM billing_receipt r WHERE r.paid_out_minor <> (SELECT coalesce(sum(x.minor), 0)
+    FROM billing_payout x WHERE x.receipt_id = r.id)
+UNION ALL
+SELECT 'payout ' || x.reference || ' has no entry of its amount' FROM billing_payout x
+JOIN billing_receipt r ON r.id = x.receipt_id
+WHERE NOT EXISTS (SELECT FROM billing_entry e JOIN billing_posting p ON p.entry_id = e.id
+    JOIN billing_account a ON a.id = p.account_id WHERE e.organisation_id = r.issuer_id
+    AND e.key = 'payout:' || x.reference AND a.part = 'bank' AND p.minor = -x.minor)
 UNION ALL
 SELECT 'invoice ' || i.reference || ' and the payments of it differ'
 FROM billing_invoice i WHERE i.paid_minor <> (SELECT coalesce(sum(a.minor), 0)
-    FROM billing_paymentallocation a WHERE a.invoice_id = i.id)
+    FROM billing_paymentallocation a WHERE a.invoice_id = i.id AND a.undone_at IS NULL)
+LIMIT %s
+"""
+_CREDIT_IS_WHAT_IS_LEFT = """
+WITH kept AS (
+    SELECT issuer_id, currency, sum(amount_minor - allocated_minor - paid_out_minor) AS minor
+    FROM billing_receipt GROUP BY 1, 2
+), booked AS (
+    SELECT p.organisation_id AS issuer_id, p.currency, -sum(p.minor) AS minor
+    FROM billing_posting p JOIN billing_account a ON a.id = p.account_id
+    JOIN billing_entry e ON e.id = p.entry_id WHERE a.part = 'credit_balance'
+        AND e.key NOT LIKE 'manual:%%' AND e.key NOT LIKE 'opening:%%' GROUP BY 1, 2
+)
+SELECT 'issuer ' || issuer_id || ' keeps ' || coalesce(kept.minor, 0) || ' of its customers and '
+    || coalesce(booked.minor, 0) || ' by the books' FROM kept FULL JOIN booked
+USING (issuer_id, currency) WHERE coalesce(kept.minor, 0) <> coalesce(booked.minor, 0)
 LIMIT %s
 """
 _CHAINS_END_WHERE_THEY_ENDED = """
@@ -223,5 +250,8 @@ LAWS: Mapping[str, Callable[[], list[str]]] = {
     "L15 books end where they ended": partial(_sentences, _CHAINS_END_WHERE_THEY_ENDED),
     "L16 deferred revenue is what waits": partial(_sentences, _DEFERRED_IS_WHAT_WAITS),
     "L17 letters settle": partial(_sentences, _LETTERS_SETTLE),
+    "L18 credit of customers is what is left of receipts": partial(
+        _sentences, _CREDIT_IS_WHAT_IS_LEFT
+    ),
     "L13 what is owed belongs to who agreed to it": partial(_sentences, _STRANGE_OWNERS),
 }

@@ -12,7 +12,7 @@ from billing.ledger.models import (
     PartAccount,
     Posting,
 )
-from billing.payments.models import PaymentAllocation, Receipt
+from billing.payments.models import PaymentAllocation, Payout, Receipt
 from billing.rating.models import BilledWindow, RatedLine, RatingRun
 from billing.runs.models import BillingRun, RunItem
 
@@ -30,6 +30,7 @@ __all__ = [
     "Lettering",
     "PartAccount",
     "PaymentAllocation",
+    "Payout",
     "Posting",
     "RatedLine",
     "RatingRun",

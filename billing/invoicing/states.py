@@ -25,7 +25,8 @@ class Kind(TextChoices):
 ARROWS: Arrows = {
     State.DRAFT: frozenset({State.ISSUED, State.DISCARDED}),
     State.ISSUED: frozenset({State.PAID, State.CREDITED}),
-    State.PAID: frozenset({State.CREDITED}),
+    # A bank takes a payment back: the invoice is to be paid again.
+    State.PAID: frozenset({State.ISSUED, State.CREDITED}),
     State.CREDITED: frozenset(),
     State.DISCARDED: frozenset(),
 }

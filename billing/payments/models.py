@@ -15,13 +15,31 @@ class Method(models.TextChoices):
     """How the money came."""
 
     TRANSFER = "transfer", "Bank transfer"
+    DEBIT = "debit", "Direct debit"
     CARD = "card", "Card"
     CASH = "cash", "Cash"
     OTHER = "other", "Other"
+    WRITE_OFF = "write_off", "Written off"
+    CHARGES = "charges", "Charges of a bank"
+
+
+# What settles an invoice although no money came: people choose these on a page of their own.
+NOT_MONEY = frozenset({Method.WRITE_OFF, Method.CHARGES})
+
+
+class PayoutKind(models.TextChoices):
+    """Why money of a receipt went out again."""
+
+    REFUND = "refund", "Refund"
+    RETURNED = "returned", "Taken back by the bank"
 
 
 class Receipt(models.Model):
-    """Money that came in. The organisation is the payer; what is allocated is kept by a trigger."""
+    """Money that came in. The organisation is the payer.
+
+    Triggers add up what is allocated to invoices and what went out again; the rest is the payer's
+    credit.
+    """
 
     organisation = models.ForeignKey(
         Organisation, on_delete=models.PROTECT, related_name="receipts"
@@ -39,11 +57,19 @@ class Receipt(models.Model):
     recorded_at = models.DateTimeField()
     recorded_by = models.CharField(max_length=150)
     allocated_minor = models.BigIntegerField(default=0, editable=False)
+    paid_out_minor = models.BigIntegerField(default=0, editable=False)
 
     objects = TenantQuerySet["Receipt"].as_manager()
 
     class Meta:
         ordering = ["-pk"]
+        indexes = [
+            models.Index(
+                fields=["issuer", "organisation"],
+                condition=Q(amount_minor__gt=F("allocated_minor") + F("paid_out_minor")),
+                name="receipt_with_credit",
+            )
+        ]
         constraints = [
             models.UniqueConstraint(fields=["issuer", "idempotency_key"], name="receipt_once"),
             models.CheckConstraint(name="receipt_positive", condition=Q(amount_minor__gt=0)),
@@ -51,27 +77,79 @@ class Receipt(models.Model):
                 name="receipt_never_overallocated",
                 condition=Q(allocated_minor__gte=0, allocated_minor__lte=F("amount_minor")),
             ),
+            models.CheckConstraint(
+                name="receipt_never_spent_twice",
+                condition=Q(
+                    paid_out_minor__gte=0,
+                    amount_minor__gte=F("allocated_minor") + F("paid_out_minor"),
+                ),
+            ),
         ]
 
     def __str__(self) -> str:
         return self.reference
 
+    @property
+    def credit_minor(self) -> int:
+        """Return what is neither allocated nor paid out."""
+        return self.amount_minor - self.allocated_minor - self.paid_out_minor
+
 
 class PaymentAllocation(models.Model):
-    """So much of a receipt pays this invoice; triggers add it up on both sides."""
+    """So much of a receipt pays this invoice; triggers add it up on both sides.
+
+    It may be undone, once, with the reason: the invoice is open again by that.
+    """
 
     organisation = models.ForeignKey(Organisation, on_delete=models.PROTECT)
     receipt = models.ForeignKey(Receipt, on_delete=models.PROTECT, related_name="allocations")
     invoice = models.ForeignKey(Invoice, on_delete=models.PROTECT, related_name="allocations")
     minor = models.BigIntegerField()
+    undone_at = models.DateTimeField(null=True)
+    undone_by = models.CharField(max_length=150, blank=True)
+    undone_why = models.CharField(max_length=200, blank=True)
 
     objects = TenantQuerySet["PaymentAllocation"].as_manager()
 
     class Meta:
         constraints = [
-            models.UniqueConstraint(fields=["receipt", "invoice"], name="allocation_once"),
+            models.UniqueConstraint(
+                fields=["receipt", "invoice"],
+                condition=Q(undone_at=None),
+                name="allocation_once",
+            ),
             models.CheckConstraint(name="allocation_positive", condition=Q(minor__gt=0)),
         ]
 
     def __str__(self) -> str:
         return f"{self.receipt_id} pays {self.invoice_id}"
+
+
+class Payout(models.Model):
+    """Money of a receipt that went out again: to its payer, or back by their bank. Never changed.
+
+    The receipt counts it by a trigger, so that no cent is both allocated and paid out.
+    """
+
+    organisation = models.ForeignKey(Organisation, on_delete=models.PROTECT)
+    receipt = models.ForeignKey(Receipt, on_delete=models.PROTECT, related_name="payouts")
+    reference = models.CharField(max_length=12, unique=True, default=partial(reference, "X"))
+    idempotency_key = models.CharField(max_length=80)
+    kind = models.CharField(max_length=10, choices=PayoutKind.choices)
+    minor = models.BigIntegerField()
+    paid_on = models.DateField()
+    why = models.CharField(max_length=200)
+    recorded_at = models.DateTimeField()
+    recorded_by = models.CharField(max_length=150)
+
+    objects = TenantQuerySet["Payout"].as_manager()
+
+    class Meta:
+        ordering = ["-pk"]
+        constraints = [
+            models.UniqueConstraint(fields=["receipt", "idempotency_key"], name="payout_once"),
+            models.CheckConstraint(name="payout_positive", condition=Q(minor__gt=0)),
+        ]
+
+    def __str__(self) -> str:
+        return self.reference

@@ -32,15 +32,25 @@ FROM (SELECT taxes, kind = 'credit_note' AS is_credit
 GROUP BY 1, 2 ORDER BY 2 DESC, 1
 """
 # Each payment bears the rounded share up to it less the one before it: the sum of an invoice's
-# payments is its tax to the cent.
+# payments is its tax to the cent. What was taken off again counts back on its day, and what was
+# written off was never paid.
 _TAX_PAID = """
-WITH paid AS (
-    SELECT i.taxes, i.total_minor, r.received_on, a.minor,
-        sum(a.minor) OVER (PARTITION BY i.id ORDER BY r.received_on, a.id) AS so_far
+WITH moves AS (
+    SELECT a.id, a.invoice_id, r.received_on, a.minor
     FROM billing_paymentallocation a JOIN billing_receipt r ON r.id = a.receipt_id
-    JOIN billing_invoice i ON i.id = a.invoice_id
+    WHERE r.issuer_id = %(books)s AND r.method <> 'write_off'
+    UNION ALL
+    SELECT a.id, a.invoice_id, greatest(r.received_on,
+        (a.undone_at AT TIME ZONE o.time_zone)::date), -a.minor
+    FROM billing_paymentallocation a JOIN billing_receipt r ON r.id = a.receipt_id
+    JOIN erp_organisation o ON o.id = r.issuer_id
+    WHERE r.issuer_id = %(books)s AND r.method <> 'write_off' AND a.undone_at IS NOT NULL
+), paid AS (
+    SELECT i.taxes, i.total_minor, m.received_on, m.minor,
+        sum(m.minor) OVER (PARTITION BY i.id ORDER BY m.received_on, m.id, m.minor DESC) AS so_far
+    FROM moves m JOIN billing_invoice i ON i.id = m.invoice_id
     WHERE i.issuer_id = %(books)s AND i.currency = %(currency)s AND i.total_minor > 0
-      AND r.received_on <= %(end)s
+      AND m.received_on <= %(end)s
 )
 SELECT t->>'category' AS category, (t->>'rate')::numeric AS rate, count(*) AS documents,
     sum(round((t->>'net_minor')::numeric * so_far / total_minor)
