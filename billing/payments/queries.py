@@ -1,9 +1,10 @@
 """Which receipts a reader sees."""
 
-from django.db.models import Q, QuerySet
+from django.db.models import Prefetch, Q, QuerySet
 
 from billing.invoicing.models import Invoice
-from billing.payments.models import PaymentAllocation, Receipt
+from billing.invoicing.states import State
+from billing.payments.models import PaymentAllocation, Payout, Receipt
 from erp.base.tenancy import AnyUser
 from erp.customers.access import memberships_of
 from erp.customers.states import Right
@@ -16,9 +17,30 @@ def listed(user: AnyUser) -> QuerySet[Receipt]:
         if member.rights & {Right.PAY, Right.RUN_BILLING}:
             seen |= Q(organisation__path__startswith=member.organisation.path)
     found = Receipt.objects.filter(seen).select_related("organisation", "issuer")
-    return found.prefetch_related("allocations__invoice").order_by("-pk")
+    standing = PaymentAllocation.objects.filter(undone_at=None).select_related("invoice")
+    return found.prefetch_related(Prefetch("allocations", standing)).order_by("-pk")
 
 
 def of_invoice(invoice: Invoice) -> QuerySet[PaymentAllocation]:
-    """Return what was paid on an invoice, oldest first."""
-    return invoice.allocations.select_related("receipt").order_by("pk")
+    """Return what is paid on an invoice, oldest first."""
+    return invoice.allocations.filter(undone_at=None).select_related("receipt").order_by("pk")
+
+
+def allocations_of(receipt: Receipt) -> QuerySet[PaymentAllocation]:
+    """Return what a receipt paid, oldest first, also what was taken off again."""
+    return receipt.allocations.select_related("invoice").order_by("pk")
+
+
+def payouts_of(receipt: Receipt) -> QuerySet[Payout]:
+    """Return what of a receipt went out again, oldest first."""
+    return receipt.payouts.order_by("pk")
+
+
+def payable_by(receipt: Receipt) -> QuerySet[Invoice]:
+    """Return the open invoices that credit of a receipt may pay, the oldest due first."""
+    return Invoice.objects.filter(
+        organisation_id=receipt.organisation_id,
+        issuer_id=receipt.issuer_id,
+        currency=receipt.currency,
+        state=State.ISSUED,
+    ).order_by("due_on", "pk")

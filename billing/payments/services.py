@@ -16,11 +16,13 @@ from billing.payments.models import Method, PaymentAllocation, Receipt
 from erp.base.errors import DomainError
 from erp.base.journal import record
 from erp.base.lifecycle import move
-from erp.base.money import Amount
+from erp.base.money import Amount, exponent
 from erp.customers.models import Organisation
 
 # Invoices that one payment pays.
 MOST_SHARES = 200
+# What may be settled without money: in major units of any currency.
+MOST_DIFFERENCE = 10
 # Where a receipt is booked that is no money at the bank.
 _PARTS = {Method.WRITE_OFF: Part.WRITE_OFF, Method.CHARGES: Part.BANK_CHARGES}
 
@@ -48,6 +50,12 @@ class OthersInvoice(DomainError):
 
     code = "others_invoice"
     status = 422
+
+
+class TooMuchToWriteOff(DomainError):
+    """Only small differences are settled without money: write a credit note."""
+
+    code = "too_much_to_write_off"
 
 
 @dataclass(frozen=True, slots=True)
@@ -105,6 +113,28 @@ def record_payment(invoice: Invoice, money: Money, *, at: datetime, by: str) -> 
     shares = {invoice.pk: money.minor}
     payment = Payment(invoice.issuer, invoice.organisation, invoice.currency, money, shares)
     return receive(payment, at=at, by=by)
+
+
+def settle_difference(
+    invoice: Invoice, *, key: str, method: Method, why: str, at: datetime, by: str
+) -> Receipt:
+    """Settle what is still open on an invoice without money: a small difference, with the reason.
+
+    Raises:
+        TooMuchToWriteOff: a credit note corrects the tax too.
+    """
+    assert method in _PARTS, "money is recorded with record_payment"
+    known = Receipt.objects.filter(issuer_id=invoice.issuer_id, idempotency_key=key).first()
+    if known:
+        return known
+    most = Amount(MOST_DIFFERENCE * 10 ** exponent(invoice.currency), invoice.currency)
+    if invoice.open_minor > most.minor:
+        raise TooMuchToWriteOff(
+            f"{Amount(invoice.open_minor, invoice.currency)} is open on {invoice}: at most {most} "
+            "is settled without money. Write a credit note instead."
+        )
+    on = ledger.day_in(invoice.issuer, at)
+    return record_payment(invoice, Money(key, invoice.open_minor, on, method, why), at=at, by=by)
 
 
 @transaction.atomic

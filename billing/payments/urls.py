@@ -2,11 +2,14 @@
 
 from django.urls import path
 
-from billing.payments import views
+from billing.payments import desk, views
 
 app_name = "payments"
 urlpatterns = [
     path("", views.listing, name="list"),
     path("of-invoice/<str:reference>", views.of_invoice, name="of_invoice"),
     path("record/<str:reference>", views.record, name="record"),
+    path("difference/<str:reference>", views.difference, name="difference"),
+    path("<str:reference>", desk.detail, name="detail"),
+    *(path(f"<str:reference>/{one}", desk.act, {"action": one}, name=one) for one in desk.WORK),
 ]

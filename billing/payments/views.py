@@ -3,16 +3,19 @@
 from django.contrib import messages
 from django.contrib.auth.decorators import login_required
 from django.core.exceptions import PermissionDenied
+from django.forms import Form
 from django.http import HttpResponse
 from django.shortcuts import redirect, render
 from django.views.decorators.http import require_GET, require_http_methods
 
 from billing.invoicing.access import invoice_for
+from billing.invoicing.models import Invoice
 from billing.payments import queries, services
-from billing.payments.forms import PaymentForm
+from billing.payments.forms import DifferenceForm, PaymentForm
+from billing.payments.models import Method
 from erp.base.doors import UserRequest, before_key, now
 from erp.base.errors import DomainError
-from erp.customers.access import rights_of
+from erp.customers.access import require, rights_of
 from erp.customers.states import Right
 
 PAGE = 50
@@ -38,11 +41,13 @@ def listing(request: UserRequest) -> HttpResponse:
 def of_invoice(request: UserRequest, reference: str) -> HttpResponse:
     """Return the payments of one invoice as a fragment."""
     invoice = invoice_for(request.user, reference, right=Right.SEE_INVOICES)
-    may_record = Right.RUN_BILLING in rights_of(request.user, invoice.issuer)
+    rights = rights_of(request.user, invoice.issuer)
+    is_open = invoice.open_minor > 0
     facts = {
         "invoice": invoice,
         "allocations": queries.of_invoice(invoice),
-        "may_record": may_record and invoice.open_minor > 0,
+        "may_record": is_open and Right.RUN_BILLING in rights,
+        "may_settle": is_open and {Right.RUN_BILLING, Right.KEEP_BOOKS} <= rights,
     }
     return render(request, "payments/_of_invoice.html", facts)
 
@@ -63,6 +68,30 @@ def record(request: UserRequest, reference: str) -> HttpResponse:
         else:
             messages.success(request, f"Payment {receipt.reference} is recorded.")
             return redirect("invoices:detail", reference)
-    crumbs = [("Invoices", "/invoices/"), (str(invoice), f"/invoices/{reference}")]
-    facts = {"form": form, "invoice": invoice, "crumbs": crumbs}
+    return _on_invoice(request, form, invoice, "Record a payment")
+
+
+def _on_invoice(request: UserRequest, form: Form, invoice: Invoice, title: str) -> HttpResponse:
+    crumbs = [("Invoices", "/invoices/"), (str(invoice), f"/invoices/{invoice.reference}")]
+    facts = {"form": form, "invoice": invoice, "crumbs": crumbs, "title": title}
     return render(request, "payments/record.html", facts, status=422 if form.errors else 200)
+
+
+@login_required
+@require_http_methods(["GET", "POST"])
+def difference(request: UserRequest, reference: str) -> HttpResponse:
+    """Settle what is left of an invoice without money: who keeps the books, with a reason."""
+    invoice = invoice_for(request.user, reference, right=Right.RUN_BILLING)
+    require(request.user, invoice.issuer, Right.KEEP_BOOKS)
+    form = DifferenceForm(request.POST or None)
+    if request.method == "POST" and form.is_valid():
+        typed = dict(form.cleaned_data) | {"method": Method(form.cleaned_data["method"])}
+        by = request.user.get_username()
+        try:
+            services.settle_difference(invoice, at=now(), by=by, **typed)
+        except DomainError as refusal:
+            form.add_error(None, str(refusal))
+        else:
+            messages.success(request, f"{invoice} is settled.")
+            return redirect("invoices:detail", reference)
+    return _on_invoice(request, form, invoice, "Settle a difference")

@@ -13,6 +13,8 @@ from billing.invoicing.models import Invoice, InvoiceLine
 from billing.invoicing.states import State as Invoiced
 from billing.ledger.models import Entry, Journal
 from billing.ledger.services import Fact, chart_of, post
+from billing.payments.models import Receipt
+from billing.payments.services import Money, Payment, receive
 from billing.rating.models import RatedLine, RatingRun
 from billing.runs.models import BillingRun, Outcome, RunItem
 from erp.catalogue.models import Offer, Plan, PriceList
@@ -152,6 +154,14 @@ def invoice_of(of: Organisation) -> Invoice | None:
     return made
 
 
+def receipt_of(of: Organisation) -> Receipt | None:
+    """Money of a customer that pays nothing yet."""
+    if of.kind != Kind.CUSTOMER or of.parent is None:
+        return None
+    payment = Payment(of.parent, of, "EUR", Money(f"K-{of.reference}", 100, NOON.date()))
+    return receive(payment, at=NOON, by="test")
+
+
 def run_item_of(of: Organisation) -> RunItem | None:
     """A parked contract in a run of the seller; the run belongs to the seller."""
     buyer = next((one for one in of.children.all() if one.kind == Kind.CUSTOMER), None)
@@ -277,8 +287,12 @@ ROWS: Mapping[str, Maker] = {
     "billing-runs:retry": _run_item,
     **_each(
         "invoices:detail invoices:issue invoices:discard invoices:pdf invoices:xml "
-        "payments:of_invoice payments:record",
+        "payments:of_invoice payments:record payments:difference",
         by_reference(invoice_of),
+    ),
+    **_each(
+        "payments:detail payments:take_off payments:share payments:refund payments:returned",
+        by_reference(receipt_of),
     ),
     "invoices:line": by_reference(invoice_of, position=1),
 }
