@@ -10,9 +10,11 @@ from billing.documents.models import Document
 from billing.documents.states import State
 from erp.base import scope
 from erp.base.doors import now
+from erp.outbox.queries import oldest_due_seconds
 from orchestration.monitoring.metrics import CONTENT_TYPE, exposition, gauge, metrics
 
 DOCUMENTS = "tenantry_documents_waiting"
+OUTBOX = "tenantry_oldest_due_message_age_seconds"
 
 
 @require_GET
@@ -25,7 +27,9 @@ def scrape(request: HttpRequest) -> HttpResponse:
     with scope.everything("the metrics count what everybody has"):
         waiting = Document.objects.exclude(state=State.STORED).count()
         documents = gauge(DOCUMENTS, "Documents that wait for their rendering.", waiting)
-        text = exposition([*metrics(now()), documents])
+        late = oldest_due_seconds(now())
+        outbox = gauge(OUTBOX, "How long a mail or a delivery has been due.", late)
+        text = exposition([*metrics(now()), documents, outbox])
     return HttpResponse(text, content_type=CONTENT_TYPE)
 
 

@@ -3,7 +3,7 @@
 from collections.abc import Collection
 from datetime import datetime
 
-from django.db.models import Q, QuerySet
+from django.db.models import Min, Q, QuerySet
 
 from erp.base.tenancy import AnyUser
 from erp.customers.access import memberships_of
@@ -61,6 +61,16 @@ def to_deliver(endpoint: int) -> QuerySet[Delivery]:
     """Return what an active endpoint is still to be told."""
     found = Delivery.objects.filter(endpoint=endpoint, endpoint__state=EndpointState.ACTIVE)
     return found.filter(state__in=UNDONE)
+
+
+def oldest_due_seconds(at: datetime) -> int:
+    """Return how long the message that waits longest has been due; 0 when none is late."""
+    active = Delivery.objects.filter(endpoint__state=EndpointState.ACTIVE)
+    due = [
+        rows.filter(state__in=UNDONE, next_attempt_at__lt=at).aggregate(at=Min("next_attempt_at"))
+        for rows in (Mail.objects.all(), active)
+    ]
+    return max(int((at - one["at"]).total_seconds()) if one["at"] else 0 for one in due)
 
 
 def endpoints_due(at: datetime) -> QuerySet[Endpoint]:

@@ -1,6 +1,7 @@
 """A mail server and a receiver of webhooks, real ones on the loopback, that can misbehave."""
 
 import asyncio
+import ssl
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -87,7 +88,8 @@ class Receiver:
 
 
 @contextmanager
-def a_receiver() -> Iterator[Receiver]:
+def a_receiver(context: ssl.SSLContext | None = None) -> Iterator[Receiver]:
+    """Serve over TLS with a context, else in the clear."""
     receiver = Receiver()
 
     class Handler(BaseHTTPRequestHandler):
@@ -106,6 +108,8 @@ def a_receiver() -> Iterator[Receiver]:
 
     server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
     server.daemon_threads = True
+    if context:
+        server.socket = context.wrap_socket(server.socket, server_side=True)
     receiver.url = f"http://127.0.0.1:{server.server_address[1]}/hook?a=b"
     thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.05})
     thread.start()

@@ -1,16 +1,24 @@
 """Calls to addresses that customers typed: only to the open internet, and back in time."""
 
 import socket
+import ssl
 import threading
 import time
+from datetime import UTC, datetime, timedelta
 from ipaddress import ip_address
+from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit
 
 import pytest
+from cryptography import x509
+from cryptography.hazmat.primitives import hashes, serialization
+from cryptography.hazmat.primitives.asymmetric import ec
+from cryptography.x509.oid import NameOID
 from django.conf import LazySettings
 
 from erp.outbox import guarded
-from tests.erp.outbox.servers import Receiver
+from tests.erp.outbox.servers import Receiver, a_receiver
 
 NOT_PUBLIC = [
     "127.0.0.1", "127.8.8.8", "0.0.0.0", "10.0.0.1", "172.16.0.1", "192.168.1.1", "169.254.169.254",
@@ -46,7 +54,7 @@ def test_a_url_of_another_form_is_refused(url: str) -> None:
 
 
 def resolver(*addresses: str) -> Any:
-    return lambda host, port, **_: [(2, 1, 6, "", (one, port)) for one in addresses]
+    return lambda host, port, *_, **__: [(2, 1, 6, "", (one, port)) for one in addresses]
 
 
 @pytest.mark.parametrize("addresses", [("10.0.0.1",), ("93.184.215.14", "127.0.0.1")])
@@ -112,6 +120,45 @@ def test_a_certificate_that_nobody_vouches_for_is_refused(
     with pytest.raises(guarded.NotReached, match="certificate"):
         guarded.post(receiver.url.replace("http:", "https:"), b"", {})
     assert receiver.calls == []
+
+
+@pytest.fixture
+def certified(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> ssl.SSLContext:
+    """A certificate for hooks.example, which this process trusts for the time of a test."""
+    key = ec.generate_private_key(ec.SECP256R1())
+    name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "hooks.example")])
+    names = x509.SubjectAlternativeName([x509.DNSName("hooks.example")])
+    today = datetime.now(UTC)
+    made = (
+        x509.CertificateBuilder(name, name, key.public_key(), x509.random_serial_number())
+        .not_valid_before(today - timedelta(days=1))
+        .not_valid_after(today + timedelta(days=1))
+        .add_extension(names, critical=False)
+        .sign(key, hashes.SHA256())
+    )
+    file, pem = tmp_path / "cert.pem", serialization.Encoding.PEM
+    plain = serialization.NoEncryption()
+    private = key.private_bytes(pem, serialization.PrivateFormat.PKCS8, plain)
+    file.write_bytes(private + made.public_bytes(pem))
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.load_cert_chain(file)
+    monkeypatch.setenv("SSL_CERT_FILE", str(file))
+    monkeypatch.setattr(socket, "getaddrinfo", resolver("127.0.0.1"))
+    return context
+
+
+def test_the_certificate_is_checked_for_the_name_and_not_for_the_address(
+    certified: ssl.SSLContext, settings: LazySettings
+) -> None:
+    settings.WEBHOOKS_ANYWHERE = True
+    with a_receiver(certified) as receiver:
+        port = urlsplit(receiver.url).port
+
+        assert guarded.post(f"https://hooks.example:{port}/x", b"1", {}).status == 200
+        with pytest.raises(guarded.NotReached, match="no certificate that we trust"):
+            guarded.post(f"https://others.example:{port}/x", b"1", {})
+
+    assert [headers["host"] for headers, _ in receiver.calls] == [f"hooks.example:{port}"]
 
 
 def test_who_drips_is_cut_off_at_the_deadline(

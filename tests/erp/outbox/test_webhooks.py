@@ -13,6 +13,7 @@ from erp.base.secrets import reveal
 from erp.customers.states import Role
 from erp.outbox import services, webhooks
 from erp.outbox.models import Delivery, Endpoint, Mail
+from erp.outbox.queries import oldest_due_seconds
 from erp.outbox.states import DELIVERY_PAUSES, EndpointState, State
 from erp.outbox.tasks import deliver, sweep_deliveries, sweep_old_deliveries
 from tests.erp.builders import NOON, Tree, a_member, a_tree
@@ -281,6 +282,16 @@ def test_the_sweep_finds_what_no_nudge_brought(
     work(endpoint)
     sweep_deliveries()
     assert len(handed) == 2
+
+
+def test_what_is_late_is_counted_for_the_operator(tree: Tree, receiver: Receiver) -> None:
+    endpoint = an_endpoint(tree, receiver)
+    assert oldest_due_seconds(NOON) == 0
+    emitted(tree)
+
+    assert oldest_due_seconds(NOON + timedelta(seconds=90)) == 90
+    webhooks.disable(endpoint, at=NOON, by="ann")
+    assert oldest_due_seconds(NOON + timedelta(seconds=90)) == 0
 
 
 def test_old_deliveries_are_forgotten_and_those_on_their_way_are_kept(
