@@ -45,6 +45,18 @@ class SampleView:
     stored_at: datetime
 
 
+@dataclass(frozen=True, slots=True)
+class Reading:
+    """One raw sample as a level of a meter is computed from it; the subject was measured."""
+
+    line: int
+    meter: str
+    quantity: Decimal
+    starts_at: datetime
+    ends_at: datetime
+    subject: str
+
+
 class UsageSource(Protocol):
     """Answers for what was used; rating asks it."""
 
@@ -61,6 +73,17 @@ class UsageSource(Protocol):
         self, *, line: int, meter: str, period: Period, stored_before: datetime, limit: int
     ) -> Sequence[SampleView]:
         """Return the newest raw samples behind one usage, at most `limit`."""
+        ...
+
+    def readings(
+        self,
+        *,
+        lines: Collection[int],
+        meters: Collection[str],
+        period: Period,
+        stored_before: datetime,
+    ) -> Sequence[Reading]:
+        """Return the samples that `usage` adds up, for meters that are not billed by their sum."""
         ...
 
     def converged(

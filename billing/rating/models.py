@@ -56,6 +56,9 @@ class RatedLine(models.Model):
     line = models.ForeignKey(ContractLine, on_delete=models.PROTECT)
     kind = models.CharField(max_length=10, choices=PriceKind.choices)
     meter = models.CharField(max_length=40, blank=True)
+    # A metered charge may have several lines; the first is "" and bears usage and terms.
+    part = models.CharField(max_length=20, blank=True)
+    terms = models.JSONField(default=dict)
     unit = models.CharField(max_length=20, blank=True)
     description = models.CharField(max_length=250)
     quantity = models.DecimalField(max_digits=24, decimal_places=9)
@@ -98,6 +101,7 @@ class BilledWindow(models.Model):
     line = models.ForeignKey(ContractLine, on_delete=models.PROTECT)
     kind = models.CharField(max_length=10)
     meter = models.CharField(max_length=40, blank=True)
+    part = models.CharField(max_length=20, blank=True)
     starts_at = models.DateTimeField()
     ends_at = models.DateTimeField()
     is_correction = models.BooleanField(default=False)
@@ -117,6 +121,7 @@ class BilledWindow(models.Model):
                     ("line", RangeOperators.EQUAL),
                     ("kind", RangeOperators.EQUAL),
                     ("meter", RangeOperators.EQUAL),
+                    ("part", RangeOperators.EQUAL),
                     (
                         Func(
                             "starts_at",

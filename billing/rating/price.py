@@ -3,17 +3,16 @@
 Source: docs/adr/0010-what-a-period-costs.md
 """
 
-from collections.abc import Iterator, Sequence
-from decimal import ROUND_HALF_UP, Decimal
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
+from decimal import Decimal
 
 from billing.rating.tariffs import Billed, Charge, Measured, Service, Tariff
 from erp.base.errors import DomainError
 from erp.base.money import charge
 from erp.base.periods import Period, month_of
 from erp.catalogue.models import PriceKind
-
-# Quantities are printed, and priced as printed: 10^-9 of a month is 3 milliseconds.
-RESOLUTION = Decimal("0.000000001")
+from erp.catalogue.terms import Model, Piece, included_in, pieces, resolved, whole
 
 
 class NotMeasured(DomainError):
@@ -55,12 +54,16 @@ def seconds_in(periods: Sequence[Period], part: Period) -> Decimal:
     return sum((one.seconds for one in common if one), Decimal(0))
 
 
+def shares_of(converged: Sequence[Period], window: Period) -> list[tuple[Period, Decimal]]:
+    """Return each part of a month in the window, and which share of the month a service existed."""
+    return [
+        (part, seconds_in(converged, part) / month.seconds) for month, part in months_of(window)
+    ]
+
+
 def months_converged(service: Service, window: Period) -> Decimal:
     """Return for how many months the service existed: the sum of its share of each month."""
-    return sum(
-        (seconds_in(service.converged, part) / month.seconds for month, part in months_of(window)),
-        Decimal(0),
-    )
+    return sum((share for _, share in shares_of(service.converged, window)), Decimal(0))
 
 
 def _setup(service: Service, tariff: Tariff, currency: str) -> list[Charge]:
@@ -89,7 +92,7 @@ def _recurring(service: Service, tariff: Tariff, window: Period, currency: str) 
         existed = seconds_in(service.converged, part)
         if not existed:
             continue
-        quantity = _resolved(service.quantity * existed / month.seconds)
+        quantity = resolved(service.quantity * existed / month.seconds)
         yield Charge(
             line=service.line,
             kind=tariff.kind,
@@ -116,58 +119,122 @@ def _metered(service: Service, tariff: Tariff, window: Period, currency: str) ->
             raise NotMeasured(f"{service.name}: no sample of {tariff.meter} in {window}.")
         return []
     share = months_converged(service, window)
-    included = _resolved(tariff.included_quantity * service.quantity * share)
-    quantity = _beyond(measured.quantity, included)
-    return [
-        Charge(
-            line=service.line,
-            kind=tariff.kind,
-            meter=tariff.meter,
-            unit=tariff.unit,
-            description=f"{service.name}: {_words(tariff.meter)}",
-            quantity=quantity,
-            unit_price=tariff.unit_price,
-            minor=_minor(tariff, quantity, currency),
-            window=window,
-            used=measured.quantity,
-            included=included,
-            evidence=_measured(measured) | {"months": str(_resolved(share))},
-        )
-    ]
+    scale = service.quantity * share
+    included = included_in(tariff.terms, scale)
+    found = pieces(
+        tariff.terms, measured.quantity, included=included, scale=scale, currency=currency
+    )
+    first = Charge(
+        line=service.line,
+        kind=tariff.kind,
+        meter=tariff.meter,
+        unit=unit_of("", tariff),
+        description=f"{service.name}: {_words(tariff.meter)}",
+        quantity=found[0].quantity,
+        unit_price=found[0].unit_price,
+        minor=found[0].minor(currency),
+        window=window,
+        used=measured.quantity,
+        included=included,
+        terms=whole(tariff.terms),
+        evidence=_measured(measured) | {"months": str(resolved(share)), "scale": str(scale)},
+    )
+    return [first, *(_further(first, piece, tariff, currency) for piece in found[1:])]
 
 
-def late(billed: Billed, measured: Measured | None, currency: str) -> Charge | None:
-    """Return the adjustment for samples that came after a window was billed, if any.
+def _further(first: Charge, piece: Piece, tariff: Tariff, currency: str) -> Charge:
+    """Return another line of the same charge: the first one bears usage, terms and evidence."""
+    return replace(
+        first,
+        part=piece.part,
+        unit=unit_of(piece.part, tariff),
+        description=f"{first.description}, {piece.part}",
+        quantity=piece.quantity,
+        unit_price=piece.unit_price,
+        minor=piece.minor(currency),
+        used=None,
+        included=Decimal(0),
+        terms={},
+        evidence={},
+    )
 
-    Together with what was billed before it makes exactly what would have been billed at once.
+
+def unit_of(part: str, tariff: Tariff) -> str:
+    """Return what the quantity of a part counts: the unit of the meter, packages, or months."""
+    if part in ("minimum", "maximum"):
+        return ""
+    if part.endswith("flat") or tariff.terms.model == Model.FLAT:
+        return "month"
+    return "package" if tariff.terms.model == Model.PACKAGE else tariff.unit
+
+
+def late(billed: Billed, measured: Measured | None, currency: str) -> list[Charge]:
+    """Return the adjustments for samples that came after a window was billed, if any.
+
+    Together with what was billed before they make exactly what would have been billed at once: a
+    part that has another price now is taken back at the old one and billed at the new.
     """
     if measured is None or measured.quantity == billed.used:
-        return None
+        return []
+    right = pieces(
+        billed.tariff.terms,
+        measured.quantity,
+        included=billed.included,
+        scale=billed.scale,
+        currency=currency,
+    )
+    owed = {(one.part, one.unit_price): (one.quantity, one.minor(currency)) for one in right}
+    first = _adjustment(billed, measured)
+    found: list[Charge] = []
+    for part, unit_price in dict.fromkeys([*owed, *billed.pieces]):
+        quantity, minor = _difference(owed, billed.pieces, (part, unit_price))
+        if quantity or minor:
+            words = f"{first.description}, {part}" if part else first.description
+            found.append(
+                replace(
+                    first,
+                    part=part,
+                    unit=unit_of(part, billed.tariff),
+                    description=words,
+                    quantity=quantity,
+                    unit_price=unit_price,
+                    minor=minor,
+                )
+            )
+    # The usage is told once, and also when it moves no amount.
+    found = found or [first]
+    return [found[0], *(replace(one, used=None) for one in found[1:])]
+
+
+def _adjustment(billed: Billed, measured: Measured) -> Charge:
+    """Return the adjustment as far as all of its lines are the same; of nothing yet."""
     tariff = billed.tariff
-    right = _beyond(measured.quantity, billed.included)
+    before = sum((quantity for quantity, _ in billed.pieces.values()), Decimal(0))
     return Charge(
         line=billed.line,
         kind=tariff.kind,
         meter=tariff.meter,
-        unit=tariff.unit,
+        unit=unit_of("", tariff),
         description=f"{billed.name}: late {_words(tariff.meter)}, corrects {billed.invoice_number}",
-        quantity=right - billed.quantity,
+        quantity=Decimal(0),
         unit_price=tariff.unit_price,
-        minor=_minor(tariff, right, currency) - billed.minor,
+        minor=0,
         window=billed.window,
         used=measured.quantity - billed.used,
         included=billed.included,
         corrects=billed.rated_line,
-        evidence=_measured(measured) | {"billed_before": str(billed.quantity)},
+        evidence=_measured(measured) | {"billed_before": str(before)},
     )
 
 
-def _resolved(quantity: Decimal) -> Decimal:
-    return quantity.quantize(RESOLUTION, ROUND_HALF_UP)
-
-
-def _beyond(used: Decimal, included: Decimal) -> Decimal:
-    return _resolved(max(used - included, Decimal(0)))
+def _difference(
+    owed: Mapping[tuple[str, Decimal], tuple[Decimal, int]],
+    billed: Mapping[tuple[str, Decimal], tuple[Decimal, int]],
+    key: tuple[str, Decimal],
+) -> tuple[Decimal, int]:
+    nothing = (Decimal(0), 0)
+    now, before = owed.get(key, nothing), billed.get(key, nothing)
+    return now[0] - before[0], now[1] - before[1]
 
 
 def _minor(tariff: Tariff, quantity: Decimal, currency: str) -> int:

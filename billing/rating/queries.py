@@ -1,15 +1,19 @@
 """Gather the facts that pricing needs."""
 
-from collections.abc import Sequence
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import replace
 from datetime import datetime
 from decimal import Decimal
 
 from django.db.models import Max
 
+from billing.rating.aggregate import Reading, level
 from billing.rating.models import BilledWindow, RatedLine
+from billing.rating.price import shares_of
 from billing.rating.tariffs import Billed, Measured, Service, Tariff
 from erp.base.periods import Period
 from erp.catalogue.models import PriceKind
+from erp.catalogue.terms import Aggregation, Terms, read, read_whole
 from erp.contracts.models import Contract, ContractLine
 from erp.ports import usage_source
 
@@ -33,8 +37,9 @@ def services_of(contract: Contract, window: Period, cut_off: datetime) -> list[S
     """Return what each line of the contract was in the window."""
     lines = list(contract.lines.prefetch_related("prices").order_by("position"))
     keys = [line.pk for line in lines]
-    existed = usage_source().converged(lines=keys, period=window)
-    usage = measured(keys, window, cut_off)
+    tariffs = {line.pk: _tariffs(line) for line in lines}
+    existed = converged(keys, window)
+    usage = measured(tariffs, window, cut_off, existed=existed)
     set_up = BilledWindow.objects.filter(line__in=keys, kind=PriceKind.SETUP)
     done = set(set_up.values_list("line_id", flat=True))
     return [
@@ -42,8 +47,8 @@ def services_of(contract: Contract, window: Period, cut_off: datetime) -> list[S
             line=line.pk,
             name=line.name,
             quantity=line.quantity,
-            tariffs=_tariffs(line),
-            converged=_inside(existed.get(line.pk, ()), window),
+            tariffs=tariffs[line.pk],
+            converged=existed.get(line.pk, ()),
             usage={meter: one for (pk, meter), one in usage.items() if pk == line.pk},
             setup_due=line.pk not in done,
         )
@@ -51,43 +56,106 @@ def services_of(contract: Contract, window: Period, cut_off: datetime) -> list[S
     ]
 
 
-def measured(
-    lines: Sequence[int], window: Period, cut_off: datetime
-) -> dict[tuple[int, str], Measured]:
-    """Return the usage per line and meter of what was stored before the cut-off."""
-    found = usage_source().usage(lines=lines, period=window, stored_before=cut_off)
+def converged(lines: Collection[int], window: Period) -> dict[int, tuple[Period, ...]]:
+    """Return when each line's service existed inside the window."""
+    found = usage_source().converged(lines=lines, period=window)
     return {
+        line: tuple(common for period in periods if (common := period.overlap(window)))
+        for line, periods in found.items()
+    }
+
+
+def measured(
+    tariffs: Mapping[int, Sequence[Tariff]],
+    window: Period,
+    cut_off: datetime,
+    *,
+    existed: Mapping[int, Sequence[Period]],
+) -> dict[tuple[int, str], Measured]:
+    """Return the quantity per line and meter of what was stored before the cut-off.
+
+    Sums come from the source at once; a level needs the readings behind it.
+    """
+    found = usage_source().usage(lines=list(tariffs), period=window, stored_before=cut_off)
+    summed = {
         (one.line, one.meter): Measured(one.quantity, one.samples, one.first_at, one.last_at)
         for one in found
+    }
+    levels = {
+        (line, tariff.meter): tariff.terms.aggregation
+        for line, its in tariffs.items()
+        for tariff in its
+        if tariff.terms.aggregation != Aggregation.SUM and (line, tariff.meter) in summed
+    }
+    return summed | _levels(levels, summed, window, cut_off, existed=existed)
+
+
+def _levels(
+    wanted: Mapping[tuple[int, str], Aggregation],
+    summed: Mapping[tuple[int, str], Measured],
+    window: Period,
+    cut_off: datetime,
+    *,
+    existed: Mapping[int, Sequence[Period]],
+) -> dict[tuple[int, str], Measured]:
+    if not wanted:
+        return {}
+    readings: dict[tuple[int, str], list[Reading]] = {key: [] for key in wanted}
+    lines, meters = {line for line, _ in wanted}, {meter for _, meter in wanted}
+    for one in usage_source().readings(
+        lines=lines, meters=meters, period=window, stored_before=cut_off
+    ):
+        if (one.line, one.meter) in readings:
+            readings[one.line, one.meter].append(
+                Reading(one.quantity, one.starts_at, one.ends_at, one.subject)
+            )
+    return {
+        key: replace(
+            summed[key],
+            quantity=level(readings[key], how, shares_of(existed.get(key[0], ()), window)),
+        )
+        for key, how in wanted.items()
     }
 
 
 def billed_meters(contract: Contract) -> list[Billed]:
     """Return what was billed by meter in the last windows, with the corrections so far."""
-    rated = (
-        RatedLine.objects.filter(
-            line__contract=contract, kind=PriceKind.METERED, corrects=None, billed__isnull=False
-        )
-        .select_related("line", "billed")
-        .order_by("-ends_at", "pk")
-    )
+    rated = RatedLine.objects.filter(
+        line__contract=contract, kind=PriceKind.METERED, corrects=None, billed__isnull=False
+    ).order_by("-ends_at", "pk")
     ends = sorted(set(rated.values_list("ends_at", flat=True)))[-WINDOWS_BACK:]
-    return [_billed(one) for one in rated.filter(ends_at__in=ends)]
+    recent = rated.filter(ends_at__in=ends).select_related("line", "billed")
+    charges: dict[tuple[int, str, datetime], list[RatedLine]] = {}
+    for one in recent:
+        charges.setdefault((one.line_id, one.meter, one.starts_at), []).append(one)
+    originals = [one.pk for its in charges.values() for one in its]
+    corrections: dict[int | None, list[RatedLine]] = {}
+    for one in RatedLine.objects.filter(corrects__in=originals, billed__isnull=False):
+        corrections.setdefault(one.corrects_id, []).append(one)
+    return [_billed(its, corrections) for its in charges.values()]
 
 
-def _billed(original: RatedLine) -> Billed:
-    corrections = list(original.corrections.filter(billed__isnull=False))
-    everything = [original, *corrections]
+def _billed(
+    charge: Sequence[RatedLine], corrections: Mapping[int | None, Sequence[RatedLine]]
+) -> Billed:
+    """Put the lines of one charge together with what corrected them: it names the first."""
+    original = next(one for one in charge if not one.part)
+    everything = [*charge, *corrections.get(original.pk, ())]
+    found: dict[tuple[str, Decimal], tuple[Decimal, int]] = {}
+    for one in everything:
+        quantity, minor = found.get((one.part, one.unit_price), (Decimal(0), 0))
+        found[one.part, one.unit_price] = quantity + one.quantity, minor + one.minor
+    terms = read_whole(original.terms) if original.terms else Terms(original.unit_price)
     return Billed(
         rated_line=original.pk,
         line=original.line_id,
         name=original.line.name,
-        tariff=Tariff(original.kind, original.meter, original.unit, original.unit_price),
+        tariff=Tariff(original.kind, original.meter, original.unit, terms),
         window=original.window,
         used=sum((one.used_quantity or Decimal(0) for one in everything), Decimal(0)),
         included=original.included_quantity,
-        quantity=sum((one.quantity for one in everything), Decimal(0)),
-        minor=sum(one.minor for one in everything),
+        scale=Decimal(original.evidence.get("scale", 1)),
+        pieces=found,
         invoice_number=original.billed.invoice_number,
     )
 
@@ -98,10 +166,11 @@ def _tariffs(line: ContractLine) -> tuple[Tariff, ...]:
         line.prices.all(), key=lambda price: (order[PriceKind(price.kind)], price.meter)
     )
     return tuple(
-        Tariff(price.kind, price.meter, price.unit, price.unit_price, price.included_quantity)
+        Tariff(
+            price.kind,
+            price.meter,
+            price.unit,
+            read(price.terms, unit_price=price.unit_price, included=price.included_quantity),
+        )
         for price in prices
     )
-
-
-def _inside(periods: Sequence[Period], window: Period) -> tuple[Period, ...]:
-    return tuple(common for period in periods if (common := period.overlap(window)))

@@ -43,10 +43,13 @@ def price(contract: Contract, *, window: Period, cut_off: datetime) -> list[Char
 def _late(contract: Contract, cut_off: datetime) -> list[Charge]:
     found: list[Charge] = []
     for billed in queries.billed_meters(contract):
-        now_known = queries.measured([billed.line], billed.window, cut_off)
-        one = late(billed, now_known.get((billed.line, billed.tariff.meter)), contract.currency)
-        if one:
-            found.append(one)
+        now_known = queries.measured(
+            {billed.line: [billed.tariff]},
+            billed.window,
+            cut_off,
+            existed=queries.converged([billed.line], billed.window),
+        )
+        found += late(billed, now_known.get((billed.line, billed.tariff.meter)), contract.currency)
     return found
 
 
@@ -80,6 +83,8 @@ def _line(run: RatingRun, position: int, charge: Charge) -> RatedLine:
         line_id=charge.line,
         kind=charge.kind,
         meter=charge.meter,
+        part=charge.part,
+        terms=dict(charge.terms),
         unit=charge.unit,
         description=charge.description,
         quantity=charge.quantity,
@@ -103,6 +108,7 @@ def mark_billed(run: RatingRun, *, invoice_number: str) -> None:
             line_id=line.line_id,
             kind=line.kind,
             meter=line.meter,
+            part=line.part,
             starts_at=line.starts_at,
             ends_at=line.ends_at,
             is_correction=line.corrects_id is not None,

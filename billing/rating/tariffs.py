@@ -7,6 +7,7 @@ from decimal import Decimal
 from typing import Any
 
 from erp.base.periods import Period
+from erp.catalogue.terms import Terms
 
 
 @dataclass(frozen=True, slots=True)
@@ -16,8 +17,12 @@ class Tariff:
     kind: str
     meter: str
     unit: str
-    unit_price: Decimal
-    included_quantity: Decimal = Decimal(0)
+    terms: Terms
+
+    @property
+    def unit_price(self) -> Decimal:
+        """Return the price of a unit, where the terms have one."""
+        return self.terms.unit_price
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,7 +56,12 @@ class Service:
 
 @dataclass(frozen=True, slots=True)
 class Billed:
-    """What was billed of one meter in one window so far, with its corrections."""
+    """What was billed of one meter in one window so far, with its corrections.
+
+    Args:
+        scale: the months times the quantity of the line that its terms were scaled by.
+        pieces: quantity and minor units of each part at each unit price.
+    """
 
     rated_line: int
     line: int
@@ -60,8 +70,8 @@ class Billed:
     window: Period
     used: Decimal
     included: Decimal
-    quantity: Decimal
-    minor: int
+    scale: Decimal
+    pieces: Mapping[tuple[str, Decimal], tuple[Decimal, int]]
     invoice_number: str
 
 
@@ -70,7 +80,8 @@ class Charge:
     """One priced line with everything that explains it.
 
     Args:
-        used: the whole usage behind a metered charge; None for the other kinds.
+        part: which line of a metered charge; "" is the first, and bears usage and terms.
+        used: the whole usage behind a metered charge; None for the other kinds and parts.
         corrects: the rated line of an earlier invoice that this one adjusts.
     """
 
@@ -86,4 +97,6 @@ class Charge:
     used: Decimal | None = None
     included: Decimal = Decimal(0)
     corrects: int | None = None
+    part: str = ""
+    terms: Mapping[str, Any] = field(default_factory=dict)
     evidence: Mapping[str, Any] = field(default_factory=dict)

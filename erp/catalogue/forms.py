@@ -7,6 +7,7 @@ from typing import Any
 from django import forms
 
 from erp.catalogue.models import Plan, PriceKind
+from erp.catalogue.terms import Aggregation, Model
 from erp.ports import ProductFacts
 
 
@@ -113,6 +114,51 @@ class PriceForm(forms.Form):
         help_text="Of the meter, before the price counts. Empty: nothing.",
     )
 
+    model = forms.ChoiceField(
+        label="Charged",
+        required=False,
+        choices=[
+            (Model.PER_UNIT, "Per unit"),
+            (Model.GRADUATED, "In tiers, each at its own price"),
+            (Model.VOLUME, "In tiers, all at the price of the tier reached"),
+            (Model.PACKAGE, "Per package begun"),
+            (Model.PERCENTAGE, "As a percentage of the meter"),
+            (Model.FLAT, "Once a month when it is used"),
+        ],
+    )
+    aggregation = forms.ChoiceField(
+        label="What counts of the samples",
+        required=False,
+        choices=[
+            (Aggregation.SUM, "Their sum"),
+            (Aggregation.MAX, "The highest"),
+            (Aggregation.LAST, "The last"),
+            (Aggregation.AVERAGE, "The average over time"),
+            (Aggregation.UNIQUE, "How many instances used it"),
+            (Aggregation.PERCENTILE_95, "The 95th percentile"),
+        ],
+    )
+    tiers = forms.CharField(
+        required=False,
+        max_length=4000,
+        widget=forms.Textarea(attrs={"rows": 3, "spellcheck": "false"}),
+        help_text="One a line: up to; unit price; flat price. The last begins with a semicolon.",
+    )
+    package = forms.DecimalField(
+        label="Size of a package", required=False, min_value=0, max_digits=20, decimal_places=6
+    )
+    minimum = forms.DecimalField(
+        label="At least a month", required=False, min_value=0, max_digits=20, decimal_places=9
+    )
+    maximum = forms.DecimalField(
+        label="At most a month", required=False, min_value=0, max_digits=20, decimal_places=9
+    )
+
+    def clean_tiers(self) -> list[list[str | None]]:
+        """Read one tier a line."""
+        rows = [line.split(";") for line in self.cleaned_data["tiers"].splitlines() if line.strip()]
+        return [[row[0].strip() or None, *(part.strip() for part in row[1:])] for row in rows]
+
     def clean_included_quantity(self) -> Decimal:
         """Read nothing as zero."""
         return self.cleaned_data["included_quantity"] or Decimal(0)
@@ -122,4 +168,11 @@ class PriceForm(forms.Form):
         cleaned: dict[str, Any] = super().clean() or {}
         if (cleaned.get("kind") == PriceKind.METERED) != bool(cleaned.get("meter")):
             raise forms.ValidationError("A metered price, and only that, names a meter.")
+        names = ("model", "aggregation", "tiers", "package", "minimum", "maximum")
+        given = {name: value for name in names if (value := cleaned.pop(name, None))}
+        is_usual = given.get("model") == Model.PER_UNIT and given.get("aggregation") in (
+            None,
+            Aggregation.SUM,
+        )
+        cleaned["terms"] = {} if is_usual and len(given) <= 2 else given
         return cleaned

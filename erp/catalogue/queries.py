@@ -10,6 +10,7 @@ from erp.base.errors import DomainError
 from erp.base.money import charge
 from erp.base.tenancy import AnyUser
 from erp.catalogue.models import Plan, Price, PriceKind, PriceList
+from erp.catalogue.terms import Terms, in_words, read
 from erp.customers.access import memberships_of
 from erp.customers.models import Organisation
 from erp.customers.states import Right
@@ -42,6 +43,17 @@ def price_list_of(seller: Organisation, currency: str, at: datetime) -> PriceLis
 def prices_of(plan: Plan, price_list: PriceList) -> list[Price]:
     """Return the prices of a plan in a list, in a fixed order."""
     return list(Price.objects.filter(plan=plan, price_list=price_list).order_by("kind", "meter"))
+
+
+def priced(price_list: PriceList) -> list[tuple[Price, str]]:
+    """Return the prices of a list, each with its terms in words."""
+    prices = price_list.prices.select_related("plan__offer").order_by("plan", "kind", "meter")
+    return [(price, in_words(terms_of(price), price_list.currency)) for price in prices]
+
+
+def terms_of(price: Price) -> Terms:
+    """Return how the price makes money of a quantity."""
+    return read(price.terms, unit_price=price.unit_price, included=price.included_quantity)
 
 
 def lists_of(user: AnyUser) -> QuerySet[PriceList]:

@@ -1,5 +1,6 @@
 """Write offers, plans and price lists."""
 
+from collections.abc import Mapping
 from datetime import datetime
 from decimal import Decimal
 from typing import Any
@@ -10,8 +11,9 @@ from erp.base.errors import DomainError
 from erp.base.journal import record
 from erp.base.money import check_currency
 from erp.catalogue.models import Offer, Plan, Price, PriceKind, PriceList
+from erp.catalogue.terms import BadTerms, read, written
 from erp.customers.models import Organisation
-from erp.ports import placement_source
+from erp.ports import placement_source, product_source
 
 # What a buyer may wish of the place unless the offer says otherwise.
 BUYERS_WISHES = ("region", "countries", "with", "not_with", "unique_by_network")
@@ -27,6 +29,13 @@ class PlanExists(DomainError):
     """The offer has a plan with this code already."""
 
     code = "plan_exists"
+
+
+class NotMeasured(DomainError):
+    """The product has no such meter: a price of it would bill nothing, or park every contract."""
+
+    code = "not_measured"
+    status = 422
 
 
 class EndsTooEarly(DomainError):
@@ -152,8 +161,19 @@ def set_price(
     meter: str = "",
     unit: str = "",
     included_quantity: Decimal = Decimal(0),
+    terms: Mapping[str, Any] | None = None,
 ) -> Price:
-    """Set one price of a plan in a list; setting it again replaces it."""
+    """Set one price of a plan in a list; setting it again replaces it.
+
+    Raises:
+        NotMeasured: the product of the plan has no such meter, or counts it in another unit.
+        BadTerms: the terms contradict themselves.
+    """
+    if kind == PriceKind.METERED:
+        unit = _unit_of(plan, meter, unit)
+    elif terms:
+        raise BadTerms("Only a metered price has terms.")
+    known = read(terms or {}, unit_price=unit_price, included=included_quantity)
     price, _ = Price.objects.update_or_create(
         price_list=price_list,
         plan=plan,
@@ -164,6 +184,22 @@ def set_price(
             "unit": unit,
             "unit_price": unit_price,
             "included_quantity": included_quantity,
+            "terms": written(known),
         },
     )
     return price
+
+
+def _unit_of(plan: Plan, meter: str, unit: str) -> str:
+    """Return the unit that the product counts the meter in; of what is not published, as given."""
+    products = {one.name: one for one in product_source().products()}
+    product = products.get(plan.offer.product)
+    if product is None:
+        return unit
+    if meter not in product.meters:
+        known = ", ".join(sorted(product.meters))
+        raise NotMeasured(f"{product.name} does not measure {meter}; it measures: {known}.")
+    counted = product.meters[meter]
+    if unit and unit != counted:
+        raise NotMeasured(f"{product.name} counts {meter} in {counted}, and not in {unit}.")
+    return counted

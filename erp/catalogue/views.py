@@ -86,12 +86,16 @@ def price_list(request: UserRequest, reference: str) -> HttpResponse:
     if request.method == "POST" and form.is_valid():
         if found.organisation not in _sellers(request):
             raise PermissionDenied
-        services.set_price(found, **form.cleaned_data)
-        messages.success(request, "The price is set.")
-        return redirect("catalogue:price_list", reference)
+        try:
+            services.set_price(found, **form.cleaned_data)
+        except DomainError as refusal:
+            form.add_error(None, str(refusal))
+        else:
+            messages.success(request, "The price is set.")
+            return redirect("catalogue:price_list", reference)
     facts = {
         "price_list": found,
-        "prices": found.prices.select_related("plan__offer").order_by("plan", "kind", "meter"),
+        "prices": queries.priced(found),
         "form": form if found.organisation in _sellers(request) else None,
         "may_end": found.organisation in _sellers(request) and _goes_on(found),
         "end_form": EndListForm(auto_id="end_%s"),

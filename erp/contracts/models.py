@@ -99,6 +99,8 @@ class LinePrice(models.Model):
     unit = models.CharField(max_length=20, blank=True)
     unit_price = models.DecimalField(max_digits=20, decimal_places=9)
     included_quantity = models.DecimalField(max_digits=20, decimal_places=6, default=0)
+    # How a metered price makes money of a quantity, beyond a price per unit: erp.catalogue.terms.
+    terms = models.JSONField(default=dict, blank=True)
 
     objects = TenantQuerySet["LinePrice"].as_manager()
 

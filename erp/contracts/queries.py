@@ -1,14 +1,23 @@
 """Which contracts are in force, due, or count against a limit."""
 
+from collections.abc import Mapping, Sequence
 from datetime import datetime
+from decimal import Decimal
+from typing import Any
 
 from django.db.models import QuerySet, Sum
 
 from erp.base.journal import history
+from erp.base.money import charge
+from erp.base.periods import Period, add_months
 from erp.base.tenancy import AnyUser
-from erp.contracts.models import Contract
+from erp.catalogue.models import PriceKind
+from erp.catalogue.terms import Aggregation, included_in, pieces, read
+from erp.contracts.models import Contract, ContractLine, LinePrice
 from erp.contracts.states import State
 from erp.customers.models import Member, Organisation
+from erp.orders.models import Order
+from erp.ports import usage_source
 
 
 def expired(now: datetime) -> QuerySet[Contract]:
@@ -16,12 +25,69 @@ def expired(now: datetime) -> QuerySet[Contract]:
     return Contract.objects.filter(ends_at__lte=now).exclude(state=State.ENDED)
 
 
-def committed_minor(buyer: Organisation, currency: str) -> int:
-    """Return what the buyer's contracts in force cost a month, in minor units."""
-    running = Contract.objects.filter(
-        organisation=buyer, currency=currency, state__in=[State.ACTIVE, State.SUSPENDED]
+def committed_minor(buyer: Organisation, currency: str, *, at: datetime) -> int:
+    """Return what the buyer's contracts cost in a month, in minor units, for its credit limit.
+
+    Contracts in force count with their base price and with what was used in the last month beyond
+    the included; what began in the last month counts with its set-up, also when it has ended:
+    nobody slips below the limit by ordering and ending.
+    """
+    month = Period(add_months(at, -1, anchor=at.day), at)
+    sold = Contract.objects.filter(organisation=buyer, currency=currency)
+    running = sold.filter(state__in=[State.ACTIVE, State.SUSPENDED])
+    monthly = int(running.aggregate(total=Sum("order__monthly_minor"))["total"] or 0)
+    begun = Order.objects.filter(contract__in=sold.filter(starts_at__gt=month.start))
+    set_up = sum(setup_minor(order.prices, currency) for order in begun.only("prices"))
+    lines = ContractLine.objects.filter(contract__in=running)
+    return monthly + set_up + _used_minor(lines, month, currency)
+
+
+def first_month_minor(order: Order) -> int:
+    """Return base price, set-up and commitments of an order: its month before anything is used."""
+    metered = [
+        LinePrice(line=ContractLine(quantity=Decimal(1)), **(price | _amounts(price)))
+        for price in order.prices
+        if price["kind"] == PriceKind.METERED
+    ]
+    committed = sum(_metered_minor(price, Decimal(0), order.currency) for price in metered)
+    return order.monthly_minor + setup_minor(order.prices, order.currency) + committed
+
+
+def _amounts(price: Mapping[str, Any]) -> dict[str, Decimal]:
+    return {name: Decimal(price[name]) for name in ("unit_price", "included_quantity")}
+
+
+def setup_minor(prices: Sequence[Mapping[str, Any]], currency: str) -> int:
+    """Return the set-up of one piece at these prices."""
+    return sum(
+        charge(unit_price=Decimal(one["unit_price"]), quantity=Decimal(1), currency=currency).minor
+        for one in prices
+        if one["kind"] == PriceKind.SETUP
     )
-    return int(running.aggregate(total=Sum("order__monthly_minor"))["total"] or 0)
+
+
+def _used_minor(lines: QuerySet[ContractLine], month: Period, currency: str) -> int:
+    """Return what the lines used in a month at their metered prices, two statements for all."""
+    metered = LinePrice.objects.filter(line__in=lines, kind=PriceKind.METERED)
+    prices = list(metered.select_related("line"))
+    keys = {price.line_id for price in prices}
+    found = usage_source().usage(lines=keys, period=month, stored_before=month.end) if keys else ()
+    used = {(one.line, one.meter): one.quantity for one in found}
+    return sum(
+        _metered_minor(price, used.get((price.line_id, price.meter), Decimal(0)), currency)
+        for price in prices
+    )
+
+
+def _metered_minor(price: LinePrice, used: Decimal, currency: str) -> int:
+    """Return one metered price of a month; of a level its sum is unknown here: it counts least."""
+    terms = read(price.terms, unit_price=price.unit_price, included=price.included_quantity)
+    if terms.aggregation != Aggregation.SUM:
+        used = Decimal(0)
+    scale = price.line.quantity
+    included = included_in(terms, scale)
+    found = pieces(terms, used, included=included, scale=scale, currency=currency)
+    return sum(one.minor(currency) for one in found)
 
 
 def listed(user: AnyUser, *, state: str = "") -> QuerySet[Contract]:

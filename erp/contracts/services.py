@@ -12,7 +12,7 @@ from erp.base.lifecycle import move
 from erp.base.nudges import announce
 from erp.base.secret_parameters import shown
 from erp.contracts.models import Contract, ContractLine, LinePrice
-from erp.contracts.queries import committed_minor
+from erp.contracts.queries import committed_minor, first_month_minor
 from erp.contracts.states import State
 from erp.customers.models import Organisation
 from erp.orders import services as orders
@@ -45,16 +45,18 @@ def order(buyer: Organisation, wish: orders.Wish, *, by: str, at: datetime) -> O
 def _order(buyer: Organisation, wish: orders.Wish, *, by: str, at: datetime) -> Order:
     """The row of the buyer is locked: two orders at once cannot both slip below the limit."""
     placed = orders.place(buyer, wish, by=by, at=at)
-    if placed.state == Ordered.PLACED and _within_limit(buyer, placed):
+    if placed.state == Ordered.PLACED and _within_limit(placed, at):
         accept(placed, by="credit limit", at=at)
     return placed
 
 
-def _within_limit(buyer: Organisation, placed: Order) -> bool:
+def _within_limit(placed: Order, at: datetime) -> bool:
+    """Return whether the first month of the order fits; the buyer's row is locked, and read now."""
+    buyer = Organisation.objects.get(pk=placed.organisation_id)
     if buyer.credit_limit_minor is None:
         return True
-    committed = committed_minor(buyer, placed.currency)
-    return committed + placed.monthly_minor <= buyer.credit_limit_minor
+    committed = committed_minor(buyer, placed.currency, at=at)
+    return committed + first_month_minor(placed) <= buyer.credit_limit_minor
 
 
 @transaction.atomic

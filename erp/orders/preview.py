@@ -6,6 +6,8 @@ from decimal import Decimal
 
 from erp.base.money import Amount, charge
 from erp.catalogue.models import Price, PriceKind
+from erp.catalogue.queries import terms_of
+from erp.catalogue.terms import in_words
 
 
 @dataclass(frozen=True, slots=True)
@@ -16,6 +18,7 @@ class Metered:
     unit: str
     unit_price: Decimal
     included_quantity: Decimal
+    terms: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,7 +42,13 @@ def preview(prices: Sequence[Price], *, currency: str, quantity: Decimal = Decim
         return sum(amounts, Amount(0, currency))
 
     metered = tuple(
-        Metered(price.meter, price.unit, price.unit_price, price.included_quantity)
+        Metered(
+            price.meter,
+            price.unit,
+            price.unit_price,
+            price.included_quantity,
+            in_words(terms_of(price), currency),
+        )
         for price in prices
         if price.kind == PriceKind.METERED
     )

@@ -145,13 +145,14 @@ def _order(
     )
 
 
-def _as_shown(price: Price) -> dict[str, str]:
+def _as_shown(price: Price) -> dict[str, Any]:
     return {
         "kind": price.kind,
         "meter": price.meter,
         "unit": price.unit,
         "unit_price": str(price.unit_price),
         "included_quantity": str(price.included_quantity),
+        "terms": price.terms,
     }
 
 

@@ -8,7 +8,7 @@ from typing import Any
 from django.db import connection
 
 from erp.base.periods import Period, merged
-from erp.ports import SampleView, Usage
+from erp.ports import Reading, SampleView, Usage
 from orchestration.instances.models import Instance
 from orchestration.metering.models import Sample
 from orchestration.nodes.models import ComputeNode
@@ -94,6 +94,29 @@ class StoredUsage:
                 stored_at=sample.stored_at,
             )
             for sample in found
+        ]
+
+    def readings(
+        self,
+        *,
+        lines: Collection[int],
+        meters: Collection[str],
+        period: Period,
+        stored_before: datetime,
+    ) -> Sequence[Reading]:
+        """Return the samples that `usage` adds up; the subject is the instance."""
+        found = Sample.objects.filter(
+            line__in=lines,
+            meter__in=meters,
+            ends_at__gt=period.start,
+            ends_at__lte=period.end,
+            stored_at__lt=stored_before,
+        )
+        columns = ("line", "meter", "quantity", "starts_at", "ends_at", "instance")
+        rows = found.order_by("ends_at", "sequence").values_list(*columns)
+        return [
+            Reading(line, meter, quantity, starts_at, ends_at, str(instance))
+            for line, meter, quantity, starts_at, ends_at, instance in rows
         ]
 
     def converged(

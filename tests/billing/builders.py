@@ -13,7 +13,7 @@ from erp.catalogue.models import Offer, Plan
 from erp.contracts.models import Contract, ContractLine, LinePrice
 from erp.contracts.states import State
 from erp.customers.models import Organisation
-from erp.ports import SampleView, Usage
+from erp.ports import Reading, SampleView, Usage
 
 
 def at(text: str) -> datetime:
@@ -84,6 +84,20 @@ class FakeUsage:
         found = [one for _, one in self._found([line], period, stored_before) if one.meter == meter]
         return sorted(found, key=lambda one: one.ends_at, reverse=True)[:limit]
 
+    def readings(
+        self,
+        *,
+        lines: Collection[int],
+        meters: Collection[str],
+        period: Period,
+        stored_before: datetime,
+    ) -> Sequence[Reading]:
+        return [
+            Reading(line, one.meter, one.quantity, one.starts_at, one.ends_at, one.instance)
+            for line, one in self._found(lines, period, stored_before)
+            if one.meter in meters
+        ]
+
     def converged(
         self, *, lines: Collection[int], period: Period
     ) -> Mapping[int, Sequence[Period]]:
@@ -126,10 +140,14 @@ def a_contract(
     *,
     starts_at: datetime = NOVEMBER.start,
     prices: Sequence[tuple[str, str, str, str]] = (("recurring", "", "30", "0"),),
+    terms: Mapping[str, Any] | None = None,
     currency: str = "EUR",
     **columns: Any,
 ) -> ContractLine:
-    """Return the one line of a new contract. Prices: kind, meter, unit price, included."""
+    """Return the one line of a new contract. Prices: kind, meter, unit price, included.
+
+    The terms are those of its metered prices.
+    """
     buyer = buyer or a_customer()
     provider = a_provider()
     offer = Offer.objects.create(organisation=provider, name="Site", summary="", product="site")
@@ -146,6 +164,7 @@ def a_contract(
         LinePrice.objects.create(
             organisation=buyer, line=line, kind=kind, meter=meter, unit="h" if meter else "",
             unit_price=Decimal(unit_price), included_quantity=Decimal(included),
+            terms=dict(terms or {}) if meter else {},
         )  # fmt: skip
     return line
 

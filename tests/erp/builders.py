@@ -35,11 +35,14 @@ SCHEMA = {
 _numbers = count(1)
 
 
+METERS = {"cpu_seconds": "s", "memory_gib_hours": "GiB.h"}
+
+
 class FakeProducts:
     """Answers for one product."""
 
     def products(self) -> Sequence[ProductFacts]:
-        return [ProductFacts("site", "1.0", {"default": SCHEMA}, {"cpu_seconds": "s"})]
+        return [ProductFacts("site", "1.0", {"default": SCHEMA}, METERS)]
 
     def schema(self, product: str, software_type: str) -> Mapping[str, Any]:
         assert (product, software_type) == ("site", "default")

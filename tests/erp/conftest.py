@@ -3,14 +3,25 @@
 import pytest
 from django.conf import LazySettings
 
+from tests.billing.builders import FakeUsage
 from tests.erp.builders import FakePlaces, FakeProducts, Tree, a_tree
 
 
 @pytest.fixture(autouse=True)
-def _products(monkeypatch: pytest.MonkeyPatch, settings: LazySettings) -> None:
-    sources = {settings.PRODUCT_SOURCE: FakeProducts(), settings.PLACEMENT_SOURCE: FakePlaces()}
+def _products(monkeypatch: pytest.MonkeyPatch, settings: LazySettings, measured: FakeUsage) -> None:
+    sources = {
+        settings.PRODUCT_SOURCE: FakeProducts(),
+        settings.PLACEMENT_SOURCE: FakePlaces(),
+        settings.USAGE_SOURCE: measured,
+    }
     monkeypatch.setattr("erp.ports._implementation", sources.__getitem__)
     settings.NUDGES = "tests.billing.conftest.silence"
+
+
+@pytest.fixture
+def measured() -> FakeUsage:
+    """Return where usage is read from: nothing was used, unless a test says so."""
+    return FakeUsage()
 
 
 @pytest.fixture

@@ -127,3 +127,48 @@ def test_a_bad_price_is_shown_again(tree: Tree, wrong: dict[str, str]) -> None:
 
     assert answer.status_code == 422
     assert not Price.objects.exists()
+
+
+def test_a_meter_that_the_product_does_not_have_cannot_be_priced(tree: Tree) -> None:
+    plan = a_plan(tree.provider)
+    listed = a_price_list(tree.reseller)
+    client = a_client(a_member(tree.reseller, Role.RESELLER_MANAGER))
+    path = f"/catalogue/price-lists/{listed.reference}"
+    price = {"plan": str(plan.pk), "kind": "metered", "unit_price": "1"}
+
+    unknown = client.post(path, price | {"meter": "moon_phases"})
+    other_unit = client.post(path, price | {"meter": "cpu_seconds", "unit": "h"})
+
+    assert (unknown.status_code, other_unit.status_code) == (422, 422)
+    refusal = "site does not measure moon_phases; it measures: cpu_seconds, memory_gib_hours."
+    assert refusal in unknown.content.decode()
+    assert "site counts cpu_seconds in s, and not in h." in other_unit.content.decode()
+    assert not Price.objects.exists()
+    client.post(path, price | {"meter": "cpu_seconds"})
+    assert Price.objects.get().unit == "s"
+
+
+def test_a_price_in_tiers_is_set_and_told_in_words(tree: Tree) -> None:
+    plan = a_plan(tree.provider)
+    listed = a_price_list(tree.reseller)
+    client = a_client(a_member(tree.reseller, Role.RESELLER_MANAGER))
+    path = f"/catalogue/price-lists/{listed.reference}"
+    price = {
+        "plan": str(plan.pk), "kind": "metered", "meter": "cpu_seconds", "unit_price": "0",
+        "model": "graduated", "aggregation": "max", "tiers": "100; 0.5; 3\r\n; 0.1\r\n",
+        "maximum": "50",
+    }  # fmt: skip
+
+    refused = client.post(path, price | {"tiers": "100; 0.5"})
+    assert (refused.status_code, Price.objects.count()) == (422, 0)
+    assert "The last tier has no end" in refused.content.decode()
+    client.post(path, price)
+
+    assert Price.objects.get().terms == {
+        "model": "graduated", "aggregation": "max", "maximum": "50",
+        "tiers": [["100", "0.5", "3"], [None, "0.1", "0"]],
+    }  # fmt: skip
+    assert (
+        "each tier at its price; up to 100: 0.5 EUR and 3 EUR once; beyond: 0.1 EUR; "
+        "of the highest sample; at most 50 EUR a month"
+    ) in client.get(path).content.decode()

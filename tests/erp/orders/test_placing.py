@@ -2,6 +2,7 @@
 
 import threading
 from concurrent.futures import ThreadPoolExecutor
+from datetime import timedelta
 from decimal import Decimal
 from typing import Any
 
@@ -16,11 +17,20 @@ from erp.catalogue.queries import NoPrices
 from erp.catalogue.services import set_price
 from erp.contracts import services as contracts
 from erp.contracts.models import Contract, LinePrice
+from erp.customers.models import Organisation
 from erp.orders import services
 from erp.orders.models import Order
 from erp.orders.parameters import BadParameters
 from erp.orders.states import State
+from tests.billing.builders import FakeUsage
 from tests.erp.builders import NOON, Tree, a_plan, a_price_list, a_tree, a_wish
+
+HOUR = timedelta(hours=1)
+
+
+def limit(buyer: Organisation, minor: int) -> None:
+    """Set the limit behind the back of whoever holds the row already."""
+    Organisation.objects.filter(pk=buyer.pk).update(credit_limit_minor=minor)
 
 
 def test_the_same_key_is_the_same_order(tree: Tree) -> None:
@@ -113,7 +123,7 @@ def test_what_is_not_sold_or_not_priced_cannot_be_ordered(tree: Tree) -> None:
 def test_an_order_above_the_limit_waits_and_is_decided_once(tree: Tree) -> None:
     plan = a_plan(tree.provider)
     a_price_list(tree.reseller, plan)
-    tree.customer.credit_limit_minor = 999
+    limit(tree.customer, 999)
 
     placed = contracts.order(tree.customer, a_wish(plan), by="alice", at=NOON)
     assert placed.state == State.PLACED
@@ -129,7 +139,7 @@ def test_an_order_above_the_limit_waits_and_is_decided_once(tree: Tree) -> None:
 def test_a_price_that_changes_while_an_order_waits_changes_nothing(tree: Tree) -> None:
     plan = a_plan(tree.provider)
     prices = a_price_list(tree.reseller, plan)
-    tree.customer.credit_limit_minor = 0
+    limit(tree.customer, 0)
     placed = contracts.order(tree.customer, a_wish(plan), by="alice", at=NOON)
 
     set_price(prices, plan, kind=PriceKind.RECURRING, unit_price=Decimal(99), unit="month")
@@ -139,13 +149,49 @@ def test_a_price_that_changes_while_an_order_waits_changes_nothing(tree: Tree) -
     assert (placed.monthly_minor, agreed.unit_price) == (1000, Decimal(10))
 
 
+def test_the_set_up_counts_against_the_limit_and_is_not_slipped_past_by_ending(tree: Tree) -> None:
+    plan = a_plan(tree.provider)
+    prices = a_price_list(tree.reseller, plan)
+    set_price(prices, plan, kind=PriceKind.SETUP, unit_price=Decimal(5))
+    limit(tree.customer, 1999)
+
+    first = contracts.order(tree.customer, a_wish(plan, "K-1"), by="alice", at=NOON)
+    contracts.end(Contract.objects.get(), at=NOON + HOUR, by="alice", why="done")
+    second = contracts.order(tree.customer, a_wish(plan, "K-2"), by="alice", at=NOON + HOUR)
+    limit(tree.customer, 2000)
+    third = contracts.order(tree.customer, a_wish(plan, "K-3"), by="alice", at=NOON + HOUR)
+
+    assert [one.state for one in (first, second, third)] == ["accepted", "placed", "accepted"]
+
+
+def test_what_was_used_and_what_was_committed_to_count_against_the_limit(
+    tree: Tree, measured: FakeUsage
+) -> None:
+    plan = a_plan(tree.provider)
+    prices = a_price_list(tree.reseller, plan)
+    set_price(
+        prices, plan, kind=PriceKind.METERED, meter="memory_gib_hours", unit_price=Decimal(1),
+        terms={"minimum": "2"},
+    )  # fmt: skip
+    limit(tree.customer, 1199)
+    assert contracts.order(tree.customer, a_wish(plan, "K-1"), by="a", at=NOON).state == "placed"
+    limit(tree.customer, 2700)
+    assert contracts.order(tree.customer, a_wish(plan, "K-2"), by="a", at=NOON).state == "accepted"
+
+    # 300 seconds at 0.01 and 1 GiB-hour below the commitment: 12.00 + 3.00 and 12.00 more.
+    line, later = Contract.objects.get().lines.get(), NOON + 2 * HOUR
+    measured.sample(line, "300", ends_at=NOON + HOUR, meter="cpu_seconds")
+    measured.sample(line, "1", ends_at=NOON + HOUR, meter="memory_gib_hours")
+    assert contracts.order(tree.customer, a_wish(plan, "K-3"), by="a", at=later).state == "accepted"
+    assert contracts.order(tree.customer, a_wish(plan, "K-4"), by="a", at=later).state == "placed"
+
+
 @pytest.mark.django_db(transaction=True)
 def test_two_orders_at_once_do_not_both_slip_below_the_limit() -> None:
     tree = a_tree()
     plan = a_plan(tree.provider)
     a_price_list(tree.reseller, plan)
-    tree.customer.credit_limit_minor = 1500
-    tree.customer.save(update_fields=["credit_limit_minor"])
+    limit(tree.customer, 1500)
     start = threading.Barrier(2)
 
     def order(key: str) -> None:
