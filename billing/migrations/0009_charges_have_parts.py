@@ -8,7 +8,7 @@ from django.db import migrations, models
 class Migration(migrations.Migration):
     dependencies = [
         ("billing", "0008_the_books_remember"),
-        ("erp", "0008_prices_have_terms"),
+        ("erp", "0009_prices_have_terms"),
     ]
 
     operations = [

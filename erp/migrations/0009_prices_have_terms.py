@@ -5,7 +5,7 @@ from django.db import migrations, models
 
 class Migration(migrations.Migration):
     dependencies = [
-        ("erp", "0007_wishes_of_the_place"),
+        ("erp", "0008_the_outbox"),
     ]
 
     operations = [
