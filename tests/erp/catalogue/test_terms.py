@@ -247,7 +247,7 @@ def test_what_is_just_possible_is_taken() -> None:
     with pytest.raises(BadTerms, match=f"At most {MOST_TIERS} tiers"):
         read(many, unit_price=D(0), included=D(0))
     same = read({"minimum": "2", "maximum": "2"}, unit_price=D(1), included=D(0))
-    assert (same.minimum, same.maximum) == (2, 2)
+    assert (same.minimum, same.maximum) == (D(2), D(2))
     assert read({"minimum": "99999999999"}, unit_price=D(1), included=D(0)).minimum == 99999999999
     assert read({"model": "percentage"}, unit_price=D("0.0000001"), included=D(0)).unit_price
     with_flat = read(
