@@ -7,7 +7,7 @@ from django.db import migrations, models
 
 class Migration(migrations.Migration):
     dependencies = [
-        ("billing", "0008_the_books_remember"),
+        ("billing", "0009_payments_may_be_undone"),
         ("erp", "0009_prices_have_terms"),
     ]
 
