@@ -6,6 +6,7 @@ import pytest
 import time_machine
 
 from erp.base.lifecycle import StaleState
+from erp.outbox.models import Mail
 from erp.tickets.models import Message, Ticket
 from erp.tickets.services import close, reply
 from orchestration.instances.models import Instance
@@ -51,6 +52,25 @@ def test_a_failure_is_told_when_it_lasts_longer_than_its_tolerance_and_not_befor
     assert ticket.subject == "My site does not keep its promises"
     assert said() == ["the page answers: failing since 2026-11-01 12:00:00 UTC. answered 500"]
     assert Outage.objects.get().ticket == ticket
+
+
+def test_an_incident_names_its_service_and_is_mailed_at_its_begin_and_its_end() -> None:
+    instance = a_running_instance()
+    see(instance, broken(), at=after(0))
+    sweep(after(61))
+    see(instance, broken(message="answered 502"), at=after(70))
+    sweep(after(200))
+    see(instance, kept(), at=after(300))
+    sweep(after(301))
+    sweep(after(302))
+
+    ticket = Ticket.objects.get()
+    assert ticket.contract == instance.line.contract
+    title = "My site does not keep its promises"
+    assert list(Mail.objects.order_by("pk").values_list("recipient", "subject")) == [
+        (instance.organisation.email, f"[{ticket.reference}] {title}"),
+        (instance.organisation.email, f"[{ticket.reference}] Over: {title}"),
+    ]
 
 
 def test_a_short_failure_is_kept_in_the_history_and_told_to_nobody() -> None:
