@@ -4,6 +4,7 @@ import logging
 from typing import Any
 
 from celery import shared_task
+from django.db.models import F
 
 from erp.base.doors import now
 from erp.base.errors import DomainError
@@ -16,10 +17,14 @@ log = logging.getLogger(__name__)
 
 @shared_task(ignore_result=True)
 def sweep_waiting(**_: Any) -> None:
-    """Try every waiting instance; one that cannot be understood stops no other."""
+    """Try waiting instances, the oldest first; one that cannot be understood stops no other.
+
+    Where more wait than one sweep takes, those go first of which was longest not said why.
+    """
     for pk in queries.without_host().values_list("pk", flat=True)[:BATCH]:
         services.release_from_host(pk, at=now())
-    for pk in queries.waiting().values_list("pk", flat=True)[:BATCH]:
+    turn = queries.waiting().order_by(F("reasoned_at").asc(nulls_first=True), "pk")
+    for pk in sorted(turn.values_list("pk", flat=True)[:BATCH]):
         try:
             services.place(pk, at=now())
         except DomainError as error:

@@ -6,13 +6,15 @@ from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
 from orchestration.convergence import upgrades
-from orchestration.convergence.carrier import BadAnswer, Session
+from orchestration.convergence.carrier import BadAnswer, NodeUnreachable, Session
 from orchestration.nodes.document import stored
 from orchestration.nodes.models import ComputeNode
 
 # A node asks for the document and for each release once; more than this is a broken agent.
 MOST_WISHES = 60
 MOST_ROUNDS = 4
+# To give a node all it wants; the rest waits for the next pass, and its lease for nobody.
+GIVING_SECONDS = 60.0
 # The year 5138: what is later is no clock.
 LATEST = 1e11
 
@@ -40,6 +42,7 @@ def poll(
         TakesOver: the node changes its agent now.
         NodeUnreachable, BadAnswer, AgentRefused: see `ssh`.
     """
+    until = time.monotonic() + GIVING_SECONDS
     for _ in range(MOST_ROUNDS):
         began = time.time()
         answer = session.ask(asked(node, fence=fence, agent=agent))
@@ -50,6 +53,8 @@ def poll(
             session.ask({"fence": fence} | upgrades.gift())
             raise TakesOver
         for wish in _wishes(answer):
+            if time.monotonic() > until:
+                raise NodeUnreachable("The node takes too long over what it is given.")
             session.ask({"fence": fence} | _gift(wish, node, archive))
     raise BadAnswer("The agent goes on wanting what it was given.")
 

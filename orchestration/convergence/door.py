@@ -6,6 +6,7 @@ as over SSH, each question a response and each answer the next request.
 """
 
 import asyncio
+import ipaddress
 import json
 import logging
 import os
@@ -36,8 +37,12 @@ from orchestration.nodes.authority import door_pair
 # the database.
 PASSES, JOBS = 16, 4
 MOST_CONNECTIONS = 2000
-# Open connections from one address, for machines without a certificate: they only join.
-MOST_STRANGERS = 20
+# Open connections with one certificate, and without any from one network: the rest is for others.
+MOST_OF_ONE = 20
+# Open connections of machines without a certificate, which only join.
+MOST_STRANGERS = 500
+# Whoever holds one address of IPv6 holds all of its network.
+ONE_NETWORK = 64
 LONGEST_SMALL = 256 * 1024
 ANSWER_SECONDS = 20.0
 HANDSHAKE_SECONDS = 10.0
@@ -107,8 +112,9 @@ class Door:
         self._passes = ThreadPoolExecutor(PASSES, "pass")
         self._jobs = ThreadPoolExecutor(JOBS, "job")
         self._lines: set[Line] = set()
-        self._strangers: Counter[str] = Counter()
+        self._open: Counter[str] = Counter()
         self._waiting: dict[int, Call] = {}
+        self._visiting: set[int] = set()
         self._visited: dict[int, float] = {}
         self._authority = ""
 
@@ -191,7 +197,8 @@ class Door:
                 continue
             call.is_refused = pk in refused
             is_rested = now - self._visited.get(pk, -PAUSE_SECONDS) >= PAUSE_SECONDS
-            if call.is_refused or (pk in due and is_rested):
+            is_free = is_rested and pk not in self._visiting
+            if call.is_refused or (pk in due and is_free):
                 call.turn.set()
 
     async def _say_open(self) -> None:
@@ -213,11 +220,11 @@ class Door:
 
     async def _accept(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         line, host = Line(reader, writer), str(writer.get_extra_info("peername")[0])
-        is_stranger = not line.certificate
-        self._strangers[host] += is_stranger
+        who = line.certificate or network_of(host)
+        self._open[who] += 1
         self._lines.add(line)
         try:
-            if len(self._lines) <= MOST_CONNECTIONS and self._strangers[host] <= MOST_STRANGERS:
+            if self._has_room(line, who):
                 await self._serve(line)
         except (EOFError, asyncio.CancelledError):
             # The other side hung up, or the door closes: with this task nothing else ends.
@@ -228,10 +235,17 @@ class Door:
             log.exception("a call from %s ended by a fault of ours", host)
         finally:
             self._lines.discard(line)
-            self._strangers[host] -= is_stranger
-            if not self._strangers[host]:
-                del self._strangers[host]
+            self._open[who] -= 1
+            if not self._open[who]:
+                del self._open[who]
             line.close()
+
+    def _has_room(self, line: Line, who: str) -> bool:
+        """Return whether one connection more leaves room for everybody else."""
+        is_within = len(self._lines) <= MOST_CONNECTIONS and self._open[who] <= MOST_OF_ONE
+        if line.certificate:
+            return is_within
+        return is_within and sum(not one.certificate for one in self._lines) <= MOST_STRANGERS
 
     async def _serve(self, line: Line) -> None:
         """Answer one request after the other."""
@@ -295,15 +309,25 @@ class Door:
     async def _visit(self, node: int, line: Line) -> None:
         """Make a pass, once the node has shown that it is there: no thread waits for a dead one."""
         loop = asyncio.get_running_loop()
-        await line.respond(200, _wait_for(0))
-        await line.read(most=LONGEST_SMALL, seconds=ANSWER_SECONDS)
         session = Asked(line, loop)
+        self._visiting.add(node)
         try:
+            await line.respond(200, _wait_for(0))
+            await line.read(most=LONGEST_SMALL, seconds=ANSWER_SECONDS)
             await self._in(self._passes, calls.visit, node, session, clock=self._clock)
         finally:
+            self._visiting.discard(node)
             self._visited[node] = loop.time()
         if session.is_broken:
             raise EOFError
+
+
+def network_of(host: str) -> str:
+    """Return what is counted as one place: an address, of IPv6 the whole network."""
+    address = ipaddress.ip_address(host.partition("%")[0])
+    if address.version == 4 or address.ipv4_mapped:
+        return str(address if address.version == 4 else address.ipv4_mapped)
+    return str(ipaddress.ip_network((address.packed, ONE_NETWORK), strict=False))
 
 
 def _wait_for(seconds: float) -> bytes:

@@ -14,6 +14,8 @@ LONGEST_HEAD = 8192
 CHUNK = 256 * 1024
 # A chunk that takes longer is a line that broke.
 STEP_SECONDS = 20.0
+# All of a body: one that takes longer outlasts the lease of its pass.
+BODY_SECONDS = 80.0
 REASONS = {200: "OK", 400: "Bad Request", 403: "Forbidden", 404: "Not Found", 409: "Conflict"}
 _REQUEST = re.compile(rb"(GET|POST) (/[a-z.]{0,40}) HTTP/1\.1")
 _HEADER = re.compile(rb"([A-Za-z-]{1,60}):[ \t]*([^\r\n\x00]*)")
@@ -59,7 +61,8 @@ class Line:
         found = _REQUEST.fullmatch(first)
         if not found:
             raise Malformed
-        body = await self._body(_length(headers), most=most)
+        async with asyncio.timeout(BODY_SECONDS):
+            body = await self._body(_length(headers), most=most)
         return Request(found[1].decode(), found[2].decode(), body)
 
     async def _head(self) -> bytes:

@@ -133,7 +133,7 @@ def _is_quiet(one: _Asked, *, until: float, clock: Clock) -> bool:
     """Hear a node; store samples where there is nothing else, and give back who says more."""
     try:
         seconds = max(until - time.monotonic(), 0.01)
-        answer = one.session.hear(seconds=seconds)
+        answer = one.session.hear(seconds=seconds, most=seconds)
         one.node.clock_offset_ms = offset_ms(answer, began=one.began, ended=time.time())
         is_quiet = _is_the_same(one, answer, clock)
     except DomainError:

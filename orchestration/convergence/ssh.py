@@ -4,6 +4,7 @@ import base64
 import io
 import json
 import socket
+import time
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from types import TracebackType
@@ -24,6 +25,8 @@ CONNECT_SECONDS = 8.0
 BANNER_SECONDS = 8.0
 AUTH_SECONDS = 10.0
 ANSWER_SECONDS = 20.0
+# All of an answer: one that takes longer outlasts the lease of its pass.
+LONGEST_SECONDS = 80.0
 COMMAND_SECONDS = 900.0
 CHUNK = 256 * 1024
 
@@ -166,26 +169,34 @@ class Session:
         except (TimeoutError, paramiko.SSHException, OSError) as error:
             raise NodeUnreachable(f"The agent cannot be asked: {error}") from error
 
-    def hear(self, *, seconds: float = ANSWER_SECONDS) -> Mapping[str, Any]:
+    def hear(
+        self, *, seconds: float = ANSWER_SECONDS, most: float = LONGEST_SECONDS
+    ) -> Mapping[str, Any]:
         """Return the answer to what was said.
+
+        Args:
+            seconds: how long each piece of it may take.
+            most: how long all of it may take: who sends byte by byte holds up nobody else.
 
         Raises:
             NodeUnreachable, BadAnswer, AgentRefused: as `ask`.
         """
         try:
             self._channel.settimeout(seconds)
-            line = self._line()
+            line = self._line(time.monotonic() + most)
         except (TimeoutError, paramiko.SSHException, OSError) as error:
             raise NodeUnreachable(f"The agent does not answer: {error}") from error
         return read_answer(line)
 
-    def _line(self) -> bytes:
+    def _line(self, until: float) -> bytes:
         pieces = [self._rest]
         size = len(self._rest)
         while b"\n" not in pieces[-1]:
             chunk = self._channel.recv(CHUNK)
             if not chunk:
                 raise OSError("the session was closed")
+            if time.monotonic() > until:
+                raise TimeoutError("it does not come to its end")
             pieces.append(chunk)
             size += len(chunk)
             if size > LONGEST_ANSWER:

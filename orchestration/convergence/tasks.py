@@ -11,6 +11,7 @@ from typing import Any
 from celery import shared_task
 
 from erp.base.doors import now
+from erp.base.errors import DomainError
 from orchestration.convergence import calls, documents, enrolment, rounds, services, sharing
 from orchestration.convergence.lanes import queue_of
 from orchestration.nodes import queries
@@ -23,11 +24,17 @@ log = logging.getLogger(__name__)
 
 @shared_task(ignore_result=True)
 def sweep_desired(**_: Any) -> None:
-    """Recompute the document of every node whose rows say something else than it."""
+    """Recompute the document of every node whose rows say something else than it.
+
+    One that cannot be made stops no other.
+    """
     visited = queries.visited().values_list("pk", flat=True)
     for pk in documents.stale(list(visited), most=BATCH):
-        if documents.recompute(pk, at=now()):
-            converge_node.delay(node=pk)
+        try:
+            if documents.recompute(pk, at=now()):
+                converge_node.delay(node=pk)
+        except DomainError as error:
+            log.warning("the document of node %s waits: %s", pk, error)
     for pk in sharing.gone(most=BATCH):
         sharing.settle(pk, at=now())
 

@@ -168,10 +168,14 @@ def withdraw(node: ComputeNode, *, at: datetime, by: str) -> None:
 
 
 def is_to_renew(node: ComputeNode, *, at: datetime) -> bool:
-    """Return whether the node's certificate ends soon."""
+    """Return whether the node's certificate ends soon.
+
+    One that was renewed and is still called with did not hear of the new one: it ends as before.
+    """
     if node.carrier != Carrier.HTTPS:
         return False
-    return NodeCaller.objects.filter(node=node, certificate_until__lt=at + RENEW_BEFORE).exists()
+    ends = Q(certificate_until__lt=at + RENEW_BEFORE) | ~Q(former_hash="")
+    return NodeCaller.objects.filter(ends, node=node).exists()
 
 
 def take_address(node: ComputeNode, said: str) -> None:

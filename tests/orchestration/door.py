@@ -7,7 +7,7 @@ import gc
 import json
 import re
 import threading
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Coroutine, Mapping
 from datetime import datetime
 from pathlib import Path
 from typing import Any
@@ -43,6 +43,10 @@ class RunningDoor:
         self._serving = asyncio.create_task(self.door.serve(server))
         self._is_open.set()
         await asyncio.wait([self._serving])
+
+    def run(self, what: Coroutine[Any, Any, None]) -> None:
+        """Have the door's own loop do something now."""
+        asyncio.run_coroutine_threadsafe(what, self._loop).result(10)
 
     def close(self) -> None:
         self._loop.call_soon_threadsafe(self._serving.cancel)

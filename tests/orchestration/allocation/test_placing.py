@@ -47,6 +47,17 @@ def test_what_fits_nowhere_waits_with_the_reasons_and_is_placed_when_it_fits() -
     assert (instance.state, instance.placement_reasons) == (State.PLACED, [])
 
 
+def test_many_that_fit_nowhere_keep_nobody_from_a_place(monkeypatch: pytest.MonkeyPatch) -> None:
+    a_node(partitions=2)
+    hopeless, hopeful = a_waiting_instance(), a_waiting_instance()
+    Instance.objects.filter(pk=hopeless.pk).update(sla={"region": "nowhere"})
+    monkeypatch.setattr(tasks, "BATCH", 1)
+    for _ in range(2):
+        tasks.sweep_waiting()
+    states = dict(Instance.objects.values_list("pk", "state"))
+    assert states == {hopeless.pk: State.WAITING, hopeful.pk: State.PLACED}
+
+
 @pytest.mark.django_db(transaction=True)
 def test_two_instances_race_for_the_last_partition_and_one_waits() -> None:
     a_node(partitions=1)

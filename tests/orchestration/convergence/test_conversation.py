@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from orchestration.convergence.conversation import offset_ms, poll
-from orchestration.convergence.ssh import BadAnswer
+from orchestration.convergence.ssh import BadAnswer, NodeUnreachable, Session
 from orchestration.nodes.document import sealed
 from orchestration.nodes.models import ComputeNode
 
@@ -69,6 +69,30 @@ def test_a_node_is_given_the_document_and_its_releases() -> None:
     assert {one["fence"] for one in asked} == {3}
     assert asked[1]["document"] == DESIRED
     assert base64.b64decode(asked[3]["archive"]) == b"r1"
+
+
+def test_who_takes_too_long_over_what_it_is_given_gets_the_rest_another_time(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr("orchestration.convergence.conversation.GIVING_SECONDS", -1)
+    with pytest.raises(NodeUnreachable, match="too long over what it is given"):
+        talk(want("desired"), ACCEPTED)
+
+
+@pytest.mark.parametrize("text", [b"x", b"xy", b" "])
+def test_an_answer_that_comes_byte_by_byte_is_not_waited_for(text: bytes) -> None:
+    class Drip:
+        """Sends something, again and again, and never the end of the line."""
+
+        def settimeout(self, _: float) -> None:
+            pass
+
+        def recv(self, _: int) -> bytes:
+            return text
+
+    channel: Any = Drip()
+    with pytest.raises(NodeUnreachable, match="does not come to its end"):
+        Session(channel).hear(seconds=20, most=0.05)
 
 
 @pytest.mark.parametrize("wish", ["release:r2", "release:", "secrets", "desired:other", ""])

@@ -28,7 +28,7 @@ from orchestration.node_agent import calls
 from orchestration.node_agent.bundle import bundle, version
 from orchestration.nodes import authority, callers
 from orchestration.nodes.callers import new_command, withdraw
-from orchestration.nodes.models import ComputeNode, NodeAuthority, NodeCaller
+from orchestration.nodes.models import ComputeNode, NodeAuthority, NodeCaller, NodeLease
 from tests.orchestration.builders import a_provider
 from tests.orchestration.convergence.placed import an_instance_on
 from tests.orchestration.convergence.reports import a_report
@@ -294,6 +294,104 @@ def test_two_calls_of_one_node_are_one_pass_at_a_time(door: RunningDoor, tmp_pat
     second.close()
 
 
+# Bounds: one node, or one network, leaves room for the others.
+
+
+@pytest.mark.parametrize(
+    ("host", "place"),
+    [
+        ("192.0.2.7", "192.0.2.7"),
+        ("2001:db8:1:2:3::7", "2001:db8:1:2::/64"),
+        ("2001:db8:1:2:ffff::", "2001:db8:1:2::/64"),
+        ("fe80::1%eth0", "fe80::/64"),
+        ("::ffff:192.0.2.7", "192.0.2.7"),
+    ],
+)
+def test_who_holds_a_network_counts_once(host: str, place: str) -> None:
+    assert doors.network_of(host) == place
+
+
+def test_one_node_cannot_take_all_connections(
+    door: RunningDoor, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    node, other = a_calling_node(), a_calling_node("shop-2")
+    caller, far = enrolled_caller(tmp_path / "1", node), FakeNode()
+    fine = enrolled_caller(tmp_path / "2", other)
+    monkeypatch.setattr(doors, "MOST_OF_ONE", 3)
+    until = time.monotonic() + 10
+    while len(door.door._lines):
+        assert time.monotonic() < until
+        time.sleep(0.01)
+    held = [caller.dials() for _ in range(3)]
+    for connection in held:
+        connection.connect()
+    with pytest.raises((OSError, HTTPException)):
+        caller.talks(far.ask)
+    ComputeNode.objects.filter(pk=other.pk).update(next_attempt_at=now())
+    assert fine.talks(lambda question: {"op": "report", "report": {}})
+    for connection in held:
+        connection.close()
+
+
+def test_strangers_leave_room_for_nodes(
+    door: RunningDoor, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    caller, far = enrolled_caller(tmp_path, a_calling_node()), FakeNode()
+    monkeypatch.setattr(doors, "MOST_STRANGERS", 0)
+    with pytest.raises((OSError, HTTPException)):
+        calls.pinned_authority(caller.door, caller.pin)
+    ComputeNode.objects.update(next_attempt_at=now())
+    assert caller.talks(far.ask)
+
+
+def test_an_answer_that_comes_byte_by_byte_ends_the_call(
+    door: RunningDoor, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    node = a_calling_node()
+    caller = enrolled_caller(tmp_path, node)
+    monkeypatch.setattr("orchestration.convergence.http.BODY_SECONDS", 0.3)
+    connection = caller.dials()
+    while json.loads(connection.send_line("/talk", b"{}"))["op"] == "wait":
+        continue
+    connection.putrequest("POST", "/talk")
+    connection.putheader("Content-Length", "100000")
+    connection.endheaders()
+    with pytest.raises(OSError):
+        for _ in range(1000):
+            connection.send(b"x")
+            time.sleep(0.02)
+    node.refresh_from_db()
+    assert node.last_error.startswith("The node's call broke off: TimeoutError")
+
+
+def test_a_node_is_visited_once_at_a_time_though_its_lease_is_over(
+    door: RunningDoor, tmp_path: Path
+) -> None:
+    node = a_calling_node()
+    caller, far = enrolled_caller(tmp_path, node), FakeNode()
+    asked, go_on = threading.Event(), threading.Event()
+
+    def slow(question: Mapping[str, Any]) -> Mapping[str, Any]:
+        asked.set()
+        assert go_on.wait(20)
+        return far.ask(dict(question))
+
+    first = threading.Thread(target=lambda: caller.talks(slow))
+    first.start()
+    assert asked.wait(10)
+    NodeLease.objects.update(until=now() - timedelta(seconds=1))
+    second = threading.Thread(target=lambda: caller.talks(far.ask, caller.dials()))
+    second.start()
+    wait_until_it_waits(door, node)
+    door.run(door.door._look())
+    assert not door.door._waiting[node.pk].turn.is_set()
+    go_on.set()
+    for thread in (first, second):
+        ComputeNode.objects.update(next_attempt_at=now())
+        thread.join(10)
+        assert not thread.is_alive()
+
+
 # Certificates.
 
 
@@ -364,12 +462,36 @@ def test_a_certificate_is_renewed_long_before_it_ends(door: RunningDoor, tmp_pat
     assert row.certificate_until is not None
     assert row.certificate_until > now() + timedelta(days=89)
     # The former is good until the new one is seen, and not afterwards.
-    for line in (connection, caller.dials()):
-        ComputeNode.objects.update(next_attempt_at=now())
-        caller.talks(reply, line)
+    assert callers.recognised(row.former_hash, at=now()) == node
+    ComputeNode.objects.update(next_attempt_at=now())
+    caller.talks(reply)
     assert NodeCaller.objects.get().former_hash == ""
     calls.pair_file(caller.home).write_bytes(old)
     assert "no more" in refused(caller)
+
+
+def test_a_renewal_that_was_lost_on_the_way_is_made_again(
+    door: RunningDoor, tmp_path: Path
+) -> None:
+    caller, far = enrolled_caller(tmp_path, a_calling_node()), FakeNode()
+    caller.talks(far.ask)
+    lost = NodeCaller.objects.get()
+    request = calls.request(caller.home)
+    callers.renew(lost.node, request, at=now())
+    ComputeNode.objects.update(next_attempt_at=now())
+
+    def reply(question: Mapping[str, Any]) -> Mapping[str, Any]:
+        if question["op"] == "renew":
+            return {"op": "request", "request": calls.request(caller.home)}
+        if question["op"] == "certificate":
+            calls.take(caller.home, question["certificate"])
+            return {"op": "accepted"}
+        return far.ask(dict(question))
+
+    assert [one["op"] for one in caller.talks(reply)] == ["poll", "renew", "certificate"]
+    ComputeNode.objects.update(next_attempt_at=now())
+    assert [one["op"] for one in caller.talks(reply)] == ["poll"]
+    assert NodeCaller.objects.get().former_hash == ""
 
 
 def test_a_clock_that_is_wrong_by_years_does_not_lock_a_node_out(

@@ -35,7 +35,8 @@ class FakeSession:
     def say(self, message: Mapping[str, Any]) -> None:
         self.asked.append(message)
 
-    def hear(self, *, seconds: float) -> Mapping[str, Any]:
+    def hear(self, *, seconds: float, most: float) -> Mapping[str, Any]:
+        assert most == seconds
         self.waited.append(seconds)
         if not self.answer:
             raise NodeUnreachable("it does not answer")

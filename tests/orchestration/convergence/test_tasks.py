@@ -7,6 +7,8 @@ from typing import Any
 import pytest
 
 from erp.base.doors import now
+from erp.base.secret_parameters import SEALED
+from erp.base.secrets import seal
 from erp.tickets.models import Ticket
 from orchestration.convergence import tasks
 from orchestration.convergence.models import ConvergencePass
@@ -93,6 +95,16 @@ def test_a_document_that_changed_is_handed_on_once(sent: list[Any]) -> None:
     tasks.sweep_desired()
     tasks.sweep_desired()
     assert sent == [("converge_node", {"node": node.pk})]
+
+
+def test_a_document_that_cannot_be_made_keeps_no_other_waiting(sent: list[Any]) -> None:
+    broken = an_instance_on(a_leased_node())
+    broken.parameters = {"key": {SEALED: seal("x", where="elsewhere")}}
+    broken.save()
+    fine = a_node("fine")
+    an_instance_on(fine)
+    tasks.sweep_desired()
+    assert sent == [("converge_node", {"node": fine.pk})]
 
 
 def test_nodes_that_are_due_are_handed_on_once_and_no_others(sent: list[Any]) -> None:

@@ -138,3 +138,14 @@ def test_a_service_existed_from_its_first_passing_promises_to_its_wipe() -> None
     Instance.objects.update(state="wiped", partition=None, wiped_at=NOON + timedelta(hours=2))
     found = source.converged(lines=[instance.line_id], period=DAY)
     assert found == {instance.line_id: [Period(NOON, NOON + timedelta(hours=2))]}
+
+
+def test_a_time_zone_that_the_database_does_not_know_is_none_to_fear() -> None:
+    node = a_node()
+    instance = an_instance_on(node)
+    far = {"from": "2026-01-01T12:00:00+23:59", "to": "2026-01-01T12:00:01+23:59"}
+    assert store(node, epoch="e", samples=[a_sample(instance, 1, **far)], at=NOON) == 1
+    assert Sample.objects.get().ends_at.isoformat() == "2025-12-31T12:01:01+00:00"
+    never = {"from": "0001-01-01T00:00:00+14:00", "to": "0001-01-01T00:00:01+14:00"}
+    with pytest.raises(BadSamples, match="cannot be read"):
+        store(node, epoch="e", samples=[a_sample(instance, 2, **never)], at=NOON)
