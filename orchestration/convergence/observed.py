@@ -17,6 +17,8 @@ MOST_PROMISES = 50
 MOST_SHARED = 1000
 MOST_PAIRS = 50
 LONGEST_TEXT = 8000
+# What is counted and shown as a number anywhere: beyond it, no arithmetic is sure.
+LARGEST = 2**63 - 1
 
 
 class BadReport(DomainError):
@@ -185,5 +187,7 @@ def facts_of(raw: Mapping[str, Any]) -> dict[str, str | int | bool]:
 
 def _fact(value: Any) -> str | int | bool:
     if isinstance(value, bool | int):
+        if abs(value) > LARGEST:
+            raise ValueError("a number is beyond all bounds")
         return value
     return text_of(value, 200)

@@ -115,20 +115,11 @@ def write_json(path, content, mode=0o600):
 def write_bytes(path, content, mode=0o600, owner=None):
     """Write a file as a whole or not at all, on disk before it has its name."""
     path = Path(path)
-    handle, name = tempfile.mkstemp(dir=str(path.parent), prefix=".new-")
+    place = os.open(str(path.parent), _FOLDER & ~os.O_NOFOLLOW)
     try:
-        with os.fdopen(handle, "wb") as file:
-            file.write(content)
-            os.fchmod(file.fileno(), mode)
-            if owner is not None:
-                os.fchown(file.fileno(), *owner)
-            file.flush()
-            os.fsync(file.fileno())
-        os.replace(name, str(path))
-    except BaseException:
-        if os.path.exists(name):
-            os.unlink(name)
-        raise
+        _write_in(place, path.name, content, mode, owner)
+    finally:
+        os.close(place)
 
 
 def write_below(root, path, content, mode, owner):

@@ -38,6 +38,7 @@ class Front:
         (place / "data").mkdir(parents=True)
         asked: dict[str, object] = {
             "address": "127.0.0.1",
+            "addresses": "127.0.0.1,::1",
             "http_port": self.http,
             "https_port": self.https,
             "standard_ports": "no",

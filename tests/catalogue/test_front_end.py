@@ -1,6 +1,7 @@
 """The front end of the catalogue, as it runs: real sockets, real TLS, real changes under load."""
 
 import json
+import socket
 import ssl
 import threading
 from collections.abc import Iterator
@@ -281,6 +282,16 @@ def test_a_site_that_brings_a_certificate_shows_this_one_whatever_others_bring(
         domain = f"{name}.mine.example"
         with front.tls(domain, authority=authority) as link:
             assert ask(link, domain, "/").status == 200
+
+
+def test_sites_are_served_on_every_address(front: Front, server: Server) -> None:
+    front.serve(I_1=site(server, "a.example", redirect_to_https=False))
+    with socket.create_connection(("::1", front.http), timeout=10) as link:
+        assert ask(link, "a.example", "/").status == 200
+    context = ssl.create_default_context(cadata=front.authority())
+    with socket.create_connection(("::1", front.https), timeout=10) as plain:
+        link = context.wrap_socket(plain, server_hostname="a.example")
+        assert ask(link, "a.example", "/").status == 200
 
 
 def test_a_broken_list_of_sites_changes_nothing_and_is_told(front: Front, server: Server) -> None:

@@ -13,7 +13,7 @@ from tests.catalogue.building import parts, wait_for
 from tests.catalogue.front import a_certificate
 
 SETTINGS = {
-    "address": "198.51.100.7",
+    "addresses": "198.51.100.7,2600::7",
     "listens_on": [18000, 18001],
     "backend_networks": ["10.1.0.0/16", "127.0.0.0/8", "fd00:1::/64"],
     "refused_networks": ["10.1.9.0/24", "8.8.4.0/24"],
@@ -72,6 +72,9 @@ def test_what_is_never_allowed_is_not_opened_by_the_operator(backends: ModuleTyp
     own = rules.refusal(ipaddress.ip_address("198.51.100.7"), 18001)
     assert own == "198.51.100.7 port 18001 is this front end itself"
     assert rules.refusal(ipaddress.ip_address("198.51.100.7"), 18002) == ""
+    assert rules.refusal(ipaddress.ip_address("2600::7"), 18000) == (
+        "2600::7 port 18000 is this front end itself"
+    )
 
 
 class Names:

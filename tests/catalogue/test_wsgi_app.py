@@ -64,6 +64,7 @@ class App:
         self.config = place / "app.json"
         self.asked: dict[str, object] = {
             "address": "127.0.0.1",
+            "addresses": "127.0.0.1,::1",
             "port": self.port,
             "database_url": "postgresql://here",
             "secret": "s",
@@ -128,8 +129,8 @@ class App:
             lambda: self.look().startswith(look) and (look != "" or not self.look()), what=look
         )
 
-    def get(self, path: str = "/") -> str:
-        with closing(http.client.HTTPConnection("127.0.0.1", self.port, timeout=10)) as link:
+    def get(self, path: str = "/", *, address: str = "127.0.0.1") -> str:
+        with closing(http.client.HTTPConnection(address, self.port, timeout=10)) as link:
             link.request("GET", path)
             return link.getresponse().read().decode()
 
@@ -157,6 +158,7 @@ def test_an_archive_is_installed_and_runs_with_its_database_and_environment(app:
     app.start()
     app.until()
     assert app.get() == "one postgresql://here red"
+    assert app.get(address="::1") == app.get()
     assert app.look("answers") == ""
     assert app.stop() == 0
     with pytest.raises(OSError):

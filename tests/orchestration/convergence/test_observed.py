@@ -47,6 +47,14 @@ def test_a_report_that_cannot_be_right_is_refused(change: dict[str, Any], messag
         parse(a_report(**change), node="N-1")
 
 
+@pytest.mark.parametrize("number", [2**63, -(2**63), 10**4000])
+def test_a_number_beyond_all_bounds_is_refused(number: int) -> None:
+    with pytest.raises(BadReport, match="beyond all bounds"):
+        parse(a_report(facts={"memory_bytes": number}), node="N-1")
+    found = parse(a_report(facts={"memory_bytes": 2**63 - 1}), node="N-1")
+    assert found.facts == {"memory_bytes": 2**63 - 1}
+
+
 def test_a_report_without_a_field_is_refused() -> None:
     for name in set(a_report()) - {"boot_id", "fence", "position"}:
         part = {key: value for key, value in a_report().items() if key != name}

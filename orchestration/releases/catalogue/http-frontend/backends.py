@@ -21,7 +21,7 @@ class Rules:
     def __init__(self, settings):
         self.allowed = [ipaddress.ip_network(one) for one in settings["backend_networks"]]
         self.refused = [ipaddress.ip_network(one) for one in settings["refused_networks"]]
-        self.own = _meant(ipaddress.ip_address(settings["address"]))
+        self.own = {_meant(ipaddress.ip_address(one)) for one in settings["addresses"].split(",")}
         self.own_ports = set(settings["listens_on"])
 
     def refusal(self, address, port):
@@ -29,7 +29,7 @@ class Rules:
         meant = _meant(address)
         if meant.is_link_local or meant.is_multicast or meant.is_unspecified:
             return f"{address} is for the machine itself and never for a site"
-        if meant in {self.own, *_loopbacks(meant)} and port in self.own_ports:
+        if meant in self.own | _loopbacks(meant) and port in self.own_ports:
             return f"{address} port {port} is this front end itself"
         if _is_in(meant, self.refused):
             return f"{address} is in a network that the operator refuses"

@@ -13,6 +13,7 @@ import socket
 import subprocess
 import sys
 import time
+from itertools import product
 from pathlib import Path
 
 from admin import Refused, load
@@ -173,10 +174,10 @@ def open_to(settings):
     They are ours and stay open: the engine would open others for each change, and lose who waits
     at the former ones.
     """
-    address, found = settings["address"], []
+    found, addresses = [], settings["addresses"].split(",")
     for scheme in ("http", "https"):
         settings[f"{scheme}_listeners"] = []
-        for port in settings[f"{scheme}_ports"]:
+        for address, port in product(addresses, settings[f"{scheme}_ports"]):
             listener = socket.socket(socket.AF_INET6 if ":" in address else socket.AF_INET)
             listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
             listener.bind((address, port))

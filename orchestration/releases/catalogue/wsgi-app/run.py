@@ -35,7 +35,7 @@ def main(libraries):
 
         def load_config(self):
             settings = {
-                "bind": f"fd://{asked['socket']}",
+                "bind": [f"fd://{one}" for one in asked["sockets"]],
                 "worker_class": "gthread",
                 "workers": asked["workers"],
                 "threads": asked["threads"],

@@ -43,7 +43,8 @@ class Application:
         # What was told before we were here is no answer any more.
         (self.place / "state.json").unlink(missing_ok=True)
         self._read()
-        self.listener = listening(self.asked["address"], self.asked["port"])
+        addresses = self.asked["addresses"].split(",")
+        self.listeners = [listening(one, self.asked["port"]) for one in addresses]
         self.counts = Counts(self.place / "data" / "requests")
         for number in (signal.SIGTERM, signal.SIGINT):
             signal.signal(number, lambda *_: self.ended.set())
@@ -91,7 +92,8 @@ class Application:
             version.install(self._environment(asked))
             self._start(version)
             self.problem, self.failures = "", 0
-        except (Failed, OSError) as error:
+        except Exception as error:
+            # Whatever it is: a version that fails is never tried again at once.
             self._failed(asked, version, error)
 
     def _failed(self, asked, version, error):
@@ -112,7 +114,7 @@ class Application:
 
     def _start(self, version):
         """Start a version beside the one that runs; then that one ends with what it has begun."""
-        server = Server(version, self.libraries, self.listener, self.counts)
+        server = Server(version, self.libraries, self.listeners, self.counts)
         server.start(self._environment(version.asked))
         former, self.server = self.server, server
         write(self.good, version.asked)

@@ -1,4 +1,4 @@
-"""One running server of the application: started on the socket that all versions share."""
+"""One running server of the application: started on the sockets that all versions share."""
 
 import json
 import os
@@ -21,10 +21,10 @@ RUN = Path(__file__).with_name("run.py")
 class Server:
     """A process with its workers; it counts when all of them have the application loaded."""
 
-    def __init__(self, version, libraries, listener, counts):
+    def __init__(self, version, libraries, listeners, counts):
         self.version = version
         self.libraries = libraries
-        self.listener = listener
+        self.sockets = [one.fileno() for one in listeners]
         self.counts = counts
         self.process = None
         self.tail = deque(maxlen=TAIL_LINES)
@@ -38,7 +38,7 @@ class Server:
         readable, writable = os.pipe()
         asked = self.version.asked
         run = {name: asked[name] for name in ("module", "workers", "threads", "forwarded_from")}
-        run.update(socket=self.listener.fileno(), ready=writable, counts=self.counts.writable)
+        run.update(sockets=self.sockets, ready=writable, counts=self.counts.writable)
         mine = self.version.environment(environment)
         try:
             # It keeps the lock that says that this service runs: there is never a second one.
@@ -50,7 +50,7 @@ class Server:
                 stdout=subprocess.PIPE,
                 stderr=subprocess.STDOUT,
                 close_fds=False,
-                preexec_fn=lambda: inherit(self.listener.fileno(), writable, self.counts.writable),
+                preexec_fn=lambda: inherit(*self.sockets, writable, self.counts.writable),
             )
         finally:
             os.close(writable)
