@@ -10,6 +10,7 @@ from datetime import datetime, timedelta
 from django.db import transaction
 
 from erp.base.errors import DomainError
+from erp.base.journal import record
 from erp.base.lifecycle import move
 from erp.tickets.services import report_cause, resolve_cause
 from orchestration.convergence import connections, documents, intake, lease, upgrades
@@ -24,7 +25,7 @@ from orchestration.nodes import callers
 from orchestration.nodes.document import stored
 from orchestration.nodes.models import ComputeNode
 from orchestration.nodes.queries import PATIENCE, VISITED
-from orchestration.nodes.states import Carrier, State
+from orchestration.nodes.states import ANSWERS, SET_ASIDE, VANISHED, Carrier, State
 from orchestration.releases.models import SoftwareRelease
 
 BY = "convergence"
@@ -34,8 +35,6 @@ PAUSE = 0.4
 IDLE = timedelta(seconds=10)
 SOON = timedelta(seconds=1)
 FIRST_BACKOFF, LONGEST_BACKOFF = 2.0, 300.0
-# Closed or draining: such a node keeps its state when it vanishes.
-SET_ASIDE = (State.CLOSED, State.DRAINING)
 
 Clock = Callable[[], datetime]
 
@@ -181,6 +180,8 @@ def _seen(node: ComputeNode, *, at: datetime, is_settled: bool) -> None:
     )
     if node.state == State.UNREACHABLE:
         move(node, State.READY, at=at, by=BY, why="it answers again")
+    if was_away and node.state in SET_ASIDE:
+        record(node, ANSWERS, at=at, by=BY)
     if was_away:
         resolve_cause(_cause(node), body=f"{node.name} answers again.", at=at, by=BY)
 
@@ -221,6 +222,8 @@ def give_up(node: ComputeNode, *, why: str, at: datetime) -> None:
     """Say that a node cannot be reached: one incident, closed by its next answer."""
     if node.state == State.READY:
         move(node, State.UNREACHABLE, at=at, by=BY, why=why)
+    else:
+        record(node, VANISHED, at=at, by=BY, why=why)
     report_cause(
         _cause(node),
         organisation=node.organisation,

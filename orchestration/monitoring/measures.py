@@ -9,7 +9,7 @@ from django.db.models import Q, QuerySet
 
 from erp.base import scope
 from erp.base.journal import JournalLine
-from erp.base.periods import Period
+from erp.base.periods import Period, merged
 from erp.contracts.models import Contract
 from erp.contracts.states import State as Contracted
 from erp.ports import Availability, Failing
@@ -17,10 +17,13 @@ from orchestration.instances.models import Instance
 from orchestration.monitoring.availability import Move, judge, times_in
 from orchestration.monitoring.models import Outage
 from orchestration.nodes.models import ComputeNode
+from orchestration.nodes.queries import PATIENCE
+from orchestration.nodes.states import ANSWERS, SET_ASIDE, VANISHED
 from orchestration.nodes.states import State as NodeState
 
 _NOT_AGREED = frozenset({Contracted.SUSPENDED, Contracted.ENDED})
 _AWAY = frozenset({NodeState.UNREACHABLE})
+_OPPOSITE = {VANISHED: ANSWERS, ANSWERS: VANISHED}
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,7 +38,7 @@ class _Stay:
 
 
 def of_lines(lines: Collection[int], *, period: Period) -> dict[int, Availability]:
-    """Return the availability of each line that ever started; five statements at most."""
+    """Return the availability of each line that ever started; eight statements at most."""
     # The history of nodes is the provider's; who asks was admitted to the lines.
     with scope.everything("the availability of admitted lines needs the history of nodes"):
         return _judged(_stays(Q(line__in=lines), period), period)
@@ -113,8 +116,33 @@ def _failing(lines: Collection[int], period: Period) -> dict[int, list[Failing]]
 
 
 def times_away(nodes: QuerySet[ComputeNode], *, period: Period) -> dict[int, list[Period]]:
-    """Return when each node could not be reached."""
-    return _times(nodes, "computenode", _AWAY, period)
+    """Return when each node could not be reached: also while it was closed or draining."""
+    found = _times(nodes, "computenode", _AWAY, period)
+    for pk, gone in _times_gone(nodes, period).items():
+        found[pk] = merged([*found[pk], *gone])
+    return found
+
+
+def _times_gone(nodes: QuerySet[ComputeNode], period: Period) -> dict[int, list[Period]]:
+    """Return when nodes that keep their state had vanished: two statements, however many nodes."""
+    columns = ("reference", "pk", "state", "failures")
+    now = {reference: facts for reference, *facts in nodes.values_list(*columns)}
+    told = JournalLine.objects.filter(
+        subject_kind="computenode",
+        subject_reference__in=now,
+        at__gte=period.start,
+        event__in=_OPPOSITE,
+    ).order_by("position")
+    moves: dict[str, list[Move]] = defaultdict(list)
+    for reference, at, event in told.values_list("subject_reference", "at", "event"):
+        moves[reference].append((at, _OPPOSITE[event], event))
+    found = {}
+    for reference, (pk, state, failures) in now.items():
+        is_gone = state in SET_ASIDE and failures >= PATIENCE
+        last = VANISHED if is_gone else ANSWERS
+        mine = moves[reference]
+        found[pk] = times_in({VANISHED}, moves=mine, state=last, period=period)
+    return found
 
 
 def _times(

@@ -32,6 +32,10 @@ class ClosedFor(TextChoices):
     PROMISES = "promises"
 
 
+# Set aside, a node keeps its state when it vanishes: the journal alone says when it was gone.
+SET_ASIDE = (State.CLOSED, State.DRAINING)
+VANISHED, ANSWERS = "vanished", "answers"
+
 BY_ITSELF = (ClosedFor.CAPACITY, ClosedFor.PROMISES)
 
 ARROWS: Arrows = {

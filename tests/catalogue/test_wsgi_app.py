@@ -229,6 +229,23 @@ def test_the_version_of_before_goes_on_when_the_new_one_fails(
     app.until()
 
 
+def test_whatever_fails_is_said_and_not_tried_again_at_once(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with parts("wsgi-app", "serve") as (serve,):
+
+        def install(*_: object) -> None:
+            raise tarfile.ReadError("unexpected end of data")
+
+        monkeypatch.setattr(serve.Version, "install", install)
+        app = serve.Application(tmp_path, tmp_path / "app.json")
+        asked = dict.fromkeys(("source", "commit", "requirements", "database_url", "secret"), "")
+        app.asked = asked | {"sha256": "abc", "prepare": [], "environment": {}}
+        app._change(app.asked)
+        assert app.problem == "version abc: unexpected end of data"
+        assert app.due_at > time.monotonic()
+
+
 def test_a_command_prepares_each_version_once_in_its_environment(app: App) -> None:
     code = "import os, sys; open('made', 'a').write(os.environ['DATABASE_URL'] + sys.prefix)"
     app.ask(**app.packed("one"), prepare=["python", "-c", code])

@@ -1,6 +1,6 @@
 """How available a service was: by arithmetic, and from what is stored."""
 
-from datetime import timedelta
+from datetime import datetime, timedelta
 from decimal import Decimal
 from typing import Any
 
@@ -15,9 +15,12 @@ from erp.base.lifecycle import move
 from erp.base.periods import Period, merged
 from erp.contracts.models import Contract
 from erp.ports import Availability, Failing, availability_source
+from orchestration.convergence.carrier import NodeUnreachable
+from orchestration.convergence.services import _failed, _seen
 from orchestration.instances.models import Instance
 from orchestration.monitoring.availability import judge, seconds, times_in, without
 from orchestration.nodes.models import ComputeNode
+from orchestration.nodes.queries import PATIENCE
 from tests.orchestration.builders import NOON, a_node
 from tests.orchestration.monitoring.watched import a_running_instance, after, broken, kept, see
 
@@ -166,6 +169,32 @@ def test_a_suspended_contract_and_a_lost_node_are_told_apart() -> None:
 
 
 @pytest.mark.django_db
+@pytest.mark.parametrize("state", ["closed", "draining"])
+def test_a_node_that_vanishes_while_it_is_set_aside_is_not_seen(state: str) -> None:
+    instance = a_running_instance()
+    see(instance, broken(), at=after(0))
+    node = ComputeNode.objects.get()
+    move(node, state, at=after(60), by="test")
+    lose(node, at=after(600))
+    assert of(instance).unseen_seconds == 3000
+    later = Period(HOUR.end, HOUR.end + timedelta(hours=1))
+    assert of(instance, later).unseen_seconds == 3600
+    _seen(ComputeNode.objects.get(), at=after(1800), is_settled=True)
+    one = of(instance)
+    assert (one.unseen_seconds, one.measured_seconds) == (D(1200), D(2400))
+    _seen(ComputeNode.objects.get(), at=after(1900), is_settled=True)
+    assert of(instance).unseen_seconds == 1200
+    node.refresh_from_db()
+    assert node.state == state
+
+
+def lose(node: ComputeNode, *, at: datetime) -> None:
+    for _ in range(PATIENCE + 1):
+        node.refresh_from_db()
+        _failed(node, NodeUnreachable("no answer"), fence=1, at=at, why="test")
+
+
+@pytest.mark.django_db
 def test_a_customer_may_ask_though_the_history_of_nodes_is_the_providers() -> None:
     instance = a_running_instance()
     move(ComputeNode.objects.get(), "unreachable", at=after(1800), by="test")
@@ -184,5 +213,5 @@ def test_many_lines_cost_as_many_statements_as_one(count: int) -> None:
     with CaptureQueriesContext(connection) as asked:
         found = availability_source().availability(lines=lines, period=HOUR)
     assert len(found) == count
-    assert len(asked) == 6
+    assert len(asked) == 8
     assert Contract.objects.count() == count
