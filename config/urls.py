@@ -28,6 +28,7 @@ urlpatterns = [
     path("ledger/", include("billing.ledger.urls")),
     path("reports/", include("billing.reports.urls")),
     path("billing-runs/", include("billing.runs.urls")),
+    path("simulations/", include("billing.rating.urls")),
     path("invoices/", include("billing.invoicing.urls")),
     path("payments/", include("billing.payments.urls")),
     path("api/v1/", include("config.api")),

@@ -6,6 +6,7 @@ from datetime import datetime
 
 from django.db.models import Q, QuerySet
 
+from billing.invoicing.changes import Billed, Change, changes
 from billing.invoicing.models import Invoice, InvoiceLine
 from billing.invoicing.states import State
 from billing.rating import services as rating
@@ -46,6 +47,38 @@ def listed(user: AnyUser, *, state: str = "", text: str = "") -> QuerySet[Invoic
             | Q(organisation__name__icontains=text)
         )
     return found.order_by("-pk")
+
+
+def before(user: AnyUser, invoice: Invoice) -> Invoice | None:
+    """Return the issued invoice of the same contract that stands before this one, if it is seen."""
+    earlier = visible(user).filter(contract=invoice.contract_id, kind=invoice.kind)
+    earlier = earlier.exclude(number="").filter(period_start_at__lt=invoice.period_start_at)
+    return earlier.order_by("-period_start_at").first()
+
+
+def changed(invoice: Invoice, since: Invoice) -> list[Change]:
+    """Return why an invoice is not what the one before it was."""
+    return changes(_compared(since), _compared(invoice), currency=invoice.currency)
+
+
+def _compared(invoice: Invoice) -> list[Billed]:
+    """Return the lines to compare; what corrects an invoice is compared with nothing."""
+    return [
+        Billed(
+            (
+                one.rated_line.line_id,
+                one.rated_line.kind,
+                one.rated_line.meter,
+                one.rated_line.part,
+                one.corrects_number,
+            ),
+            one.description,
+            one.quantity,
+            one.unit_price,
+            one.net_minor,
+        )
+        for one in invoice.lines.select_related("rated_line")
+    ]
 
 
 def samples_of(line: InvoiceLine) -> Sequence[SampleView]:

@@ -12,6 +12,7 @@ urlpatterns = [
     path("cost-so-far/<str:reference>", views.cost_so_far, name="cost_so_far"),
     path("<str:reference>", views.detail, name="detail"),
     path("<str:reference>/lines/<int:position>", views.line, name="line"),
+    path("<str:reference>/changes", views.changes, name="changes"),
     path("<str:reference>/issue", views.issue, name="issue"),
     path("<str:reference>/discard", views.discard, name="discard"),
     path("<str:reference>/pdf", views.pdf, name="pdf"),

@@ -119,6 +119,22 @@ def line(request: UserRequest, reference: str, position: int) -> HttpResponse:
 
 
 @login_required
+@require_GET
+def changes(request: UserRequest, reference: str) -> HttpResponse:
+    """Explain why the invoice is not what the one before it was."""
+    invoice = invoice_for(request.user, reference, right=Right.SEE_INVOICES)
+    before = queries.before(request.user, invoice)
+    facts: dict[str, Any] = {
+        "invoice": invoice,
+        "before": before,
+        "rows": queries.changed(invoice, before) if before else [],
+        "difference_minor": invoice.net_minor - before.net_minor if before else 0,
+        "crumbs": [*CRUMBS, (str(invoice), f"/invoices/{reference}")],
+    }
+    return render(request, "invoices/changes.html", facts)
+
+
+@login_required
 @require_POST
 def issue(request: UserRequest, reference: str) -> HttpResponse:
     """Issue a draft; a second click finds it issued."""

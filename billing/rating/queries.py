@@ -1,6 +1,6 @@
 """Gather the facts that pricing needs."""
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime
 from decimal import Decimal
@@ -12,9 +12,9 @@ from billing.rating.models import BilledWindow, RatedLine
 from billing.rating.price import shares_of
 from billing.rating.tariffs import Billed, Measured, Service, Tariff
 from erp.base.periods import Period
-from erp.catalogue.models import PriceKind
+from erp.catalogue.models import Price, PriceKind
 from erp.catalogue.terms import Aggregation, Terms, read, read_whole
-from erp.contracts.models import Contract, ContractLine
+from erp.contracts.models import Contract, ContractLine, LinePrice
 from erp.ports import usage_source
 
 # How many billed windows back a late sample is still looked for: a year of months.
@@ -36,23 +36,35 @@ def window_of(contract: Contract, end: datetime) -> Period | None:
 def services_of(contract: Contract, window: Period, cut_off: datetime) -> list[Service]:
     """Return what each line of the contract was in the window."""
     lines = list(contract.lines.prefetch_related("prices").order_by("position"))
-    keys = [line.pk for line in lines]
-    tariffs = {line.pk: _tariffs(line) for line in lines}
+    tariffs = {line.pk: tariffs_of(line.prices.all()) for line in lines}
+    return services_at(lines, tariffs, window, cut_off)
+
+
+def services_at(
+    lines: Sequence[ContractLine],
+    tariffs: Mapping[int, tuple[Tariff, ...]],
+    window: Period,
+    cut_off: datetime,
+) -> list[Service]:
+    """Return what the lines were in the window at these tariffs; as many statements for any."""
+    keys = [row.pk for row in lines]
     existed = converged(keys, window)
-    usage = measured(tariffs, window, cut_off, existed=existed)
+    usage: dict[int, dict[str, Measured]] = {}
+    for (line, meter), one in measured(tariffs, window, cut_off, existed=existed).items():
+        usage.setdefault(line, {})[meter] = one
     set_up = BilledWindow.objects.filter(line__in=keys, kind=PriceKind.SETUP)
     done = set(set_up.values_list("line_id", flat=True))
     return [
         Service(
-            line=line.pk,
-            name=line.name,
-            quantity=line.quantity,
-            tariffs=tariffs[line.pk],
-            converged=existed.get(line.pk, ()),
-            usage={meter: one for (pk, meter), one in usage.items() if pk == line.pk},
-            setup_due=line.pk not in done,
+            line=row.pk,
+            name=row.name,
+            quantity=row.quantity,
+            tariffs=tariffs[row.pk],
+            converged=existed.get(row.pk, ()),
+            usage=usage.get(row.pk, {}),
+            setup_due=row.pk not in done,
         )
-        for line in lines
+        for row in lines
     ]
 
 
@@ -160,11 +172,10 @@ def _billed(
     )
 
 
-def _tariffs(line: ContractLine) -> tuple[Tariff, ...]:
+def tariffs_of(prices: Iterable[LinePrice | Price]) -> tuple[Tariff, ...]:
+    """Return prices as pricing knows them, in the order of their lines."""
     order = {PriceKind.RECURRING: 0, PriceKind.SETUP: 1, PriceKind.METERED: 2}
-    prices = sorted(
-        line.prices.all(), key=lambda price: (order[PriceKind(price.kind)], price.meter)
-    )
+    prices = sorted(prices, key=lambda price: (order[PriceKind(price.kind)], price.meter))
     return tuple(
         Tariff(
             price.kind,

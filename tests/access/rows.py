@@ -243,7 +243,10 @@ ROWS: Mapping[str, Maker] = {
         "organisations:edit organisations:terms organisations:new_member",
         by_reference(lambda of: of),
     ),
-    **_each("catalogue:price_list catalogue:end_list", by_reference(price_list_of)),
+    **_each(
+        "catalogue:price_list catalogue:end_list simulations:price_list",
+        by_reference(price_list_of),
+    ),
     "catalogue:offer": by_reference(offer_of),
     **_each("orders:detail api:orders-detail", by_reference(order_of)),
     "services:order": _order_form,
@@ -251,7 +254,7 @@ ROWS: Mapping[str, Maker] = {
     **_each(
         "services:detail services:stop services:start services:end api:services-detail "
         "api:services-suspend api:services-resume api:services-end invoices:of_contract "
-        "invoices:cost_so_far",
+        "invoices:cost_so_far simulations:service",
         by_reference(contract_of),
     ),
     "services:parameters": by_reference(contract_of, position=1),
@@ -286,8 +289,8 @@ ROWS: Mapping[str, Maker] = {
     **_each("billing-runs:detail billing-runs:live billing-runs:issue", _run),
     "billing-runs:retry": _run_item,
     **_each(
-        "invoices:detail invoices:issue invoices:discard invoices:pdf invoices:xml "
-        "payments:of_invoice payments:record payments:difference",
+        "invoices:detail invoices:changes invoices:issue invoices:discard invoices:pdf "
+        "invoices:xml payments:of_invoice payments:record payments:difference",
         by_reference(invoice_of),
     ),
     **_each(
