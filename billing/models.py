@@ -1,5 +1,6 @@
 """All models of the app, in reading order, so that Django finds them in their slices."""
 
+from billing.bank.models import BankFile, BankItem, BankStatement
 from billing.documents.models import Document
 from billing.invoicing.models import Invoice, InvoiceLine, Series
 from billing.ledger.models import (
@@ -19,6 +20,9 @@ from billing.runs.models import BillingRun, RunItem
 __all__ = [
     "Account",
     "Anchor",
+    "BankFile",
+    "BankItem",
+    "BankStatement",
     "BilledWindow",
     "BillingRun",
     "Books",

@@ -30,6 +30,7 @@ urlpatterns = [
     path("billing-runs/", include("billing.runs.urls")),
     path("simulations/", include("billing.rating.urls")),
     path("invoices/", include("billing.invoicing.urls")),
+    path("bank/", include("billing.bank.urls")),
     path("payments/", include("billing.payments.urls")),
     path("api/v1/", include("config.api")),
 ]

@@ -170,6 +170,8 @@ def take_back(receipt: Receipt, out: Out, *, at: datetime, by: str) -> Payout:
         .order_by("invoice_id")
     )
     if not Payout.objects.filter(receipt=receipt, idempotency_key=out.key).exists():
+        # All of them first, in one order, so that two of these never wait for each other.
+        locked({one.invoice_id: one.minor for one in standing})
         for one in standing:
             undo(one, at=at, by=by, why=out.why)
     return pay_out(receipt, out, at=at, by=by)

@@ -32,6 +32,7 @@ class PayoutKind(models.TextChoices):
 
     REFUND = "refund", "Refund"
     RETURNED = "returned", "Taken back by the bank"
+    MISTAKE = "mistake", "Recorded by mistake"
 
 
 class Receipt(models.Model):

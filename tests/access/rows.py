@@ -9,6 +9,7 @@ from datetime import timedelta
 from decimal import Decimal
 from typing import Any
 
+from billing.bank.models import BankFile, BankItem, BankStatement
 from billing.invoicing.models import Invoice, InvoiceLine
 from billing.invoicing.states import State as Invoiced
 from billing.ledger.models import Entry, Journal
@@ -162,6 +163,33 @@ def receipt_of(of: Organisation) -> Receipt | None:
     return receive(payment, at=NOON, by="test")
 
 
+def bank_item_of(of: Organisation) -> BankItem | None:
+    """Money that came into the account of a seller."""
+    if of.kind == Kind.CUSTOMER:
+        return None
+    name = f"bank of {of.reference}"
+    file = BankFile.objects.filter(organisation=of, name=name).first()
+    if file:
+        return BankItem.objects.get(organisation=of)
+    file = BankFile.objects.create(
+        organisation=of, name=name, format="camt", sha256=of.reference, lines=1, new_lines=1,
+        imported_at=NOON, imported_by="test",
+    )  # fmt: skip
+    day = NOON.date()
+    statement = BankStatement.objects.create(
+        organisation=of, file=file, account="X", currency="EUR", number="1", closing_on=day
+    )
+    return BankItem.objects.create(
+        organisation=of, statement=statement, key="K", booked_on=day, value_on=day, minor=100,
+        currency="EUR", state="open", state_since=NOON,
+    )  # fmt: skip
+
+
+def _bank_file(of: Organisation) -> BankFile | None:
+    item = bank_item_of(of)
+    return item.statement.file if item else None
+
+
 def run_item_of(of: Organisation) -> RunItem | None:
     """A parked contract in a run of the seller; the run belongs to the seller."""
     buyer = next((one for one in of.children.all() if one.kind == Kind.CUSTOMER), None)
@@ -297,6 +325,12 @@ ROWS: Mapping[str, Maker] = {
         "payments:detail payments:take_off payments:share payments:refund payments:returned",
         by_reference(receipt_of),
     ),
+    **_each(
+        "bank:detail bank:accept bank:numbers bank:credit bank:back bank:charge bank:aside "
+        "bank:undo",
+        by_reference(bank_item_of),
+    ),
+    "bank:file": by_reference(_bank_file),
     "invoices:line": by_reference(invoice_of, position=1),
 }
 
