@@ -33,7 +33,7 @@ CREATE TRIGGER guard BEFORE UPDATE OR DELETE ON billing_bankitem
 
 class Migration(migrations.Migration):
     dependencies = [
-        ("billing", "0009_payments_may_be_undone"),
+        ("billing", "0010_charges_have_parts"),
         ("erp", "0008_the_outbox"),
     ]
 
