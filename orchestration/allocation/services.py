@@ -8,7 +8,7 @@ from erp.base.errors import DomainError
 from erp.base.lifecycle import move
 from erp.base.nudges import announce
 from orchestration.allocation.choose import Candidate, Ranking, Wish, choose
-from orchestration.allocation.hosts import MOST_ON_ONE_HOST, choose_host
+from orchestration.allocation.hosts import MOST_ON_ONE_HOST, NOTHING, choose_host
 from orchestration.allocation.queries import candidates, hosts_for, shortlist
 from orchestration.instances.models import Instance
 from orchestration.instances.queries import without_host
@@ -20,6 +20,7 @@ BY = "allocation"
 REASON_AGAIN = timedelta(minutes=1)
 # The reasons that are kept with a request speak of so many nodes; a dry run speaks of all.
 MOST_REASONED = 500
+NOWHERE = "It fits on no node yet."
 
 
 def wish_of(instance: Instance) -> Wish:
@@ -68,7 +69,7 @@ def place(instance_pk: int, *, at: datetime) -> bool:
             return True
         return _explain(instance, wish, at=at)
     except DomainError as error:
-        return _keep_waiting(instance, [str(error)], at=at)
+        return _keep_waiting(instance, [str(error)], at=at, said=str(error))
 
 
 def _place_on_host(shared: Instance, wish: Wish, *, at: datetime) -> bool:
@@ -81,7 +82,8 @@ def _place_on_host(shared: Instance, wish: Wish, *, at: datetime) -> bool:
             move(shared, State.PLACED, at=at, by=BY, why=f"on {host.reference}", also=where)
             announce("instance.placed", node=host.node.pk)
             return True
-    return _keep_waiting(shared, reasons, at=at)
+    said = NOTHING if reasons == [NOTHING] else NOWHERE
+    return _keep_waiting(shared, reasons, at=at, said=said)
 
 
 @transaction.atomic
@@ -120,9 +122,12 @@ def _explain(instance: Instance, wish: Wish, *, at: datetime) -> bool:
     return _keep_waiting(instance, ranking.reasons(), at=at)
 
 
-def _keep_waiting(instance: Instance, reasons: list[str], *, at: datetime) -> bool:
+def _keep_waiting(
+    instance: Instance, reasons: list[str], *, at: datetime, said: str = NOWHERE
+) -> bool:
+    """Keep the reasons, which are for operators, and what the customer is told."""
     Instance.objects.filter(pk=instance.pk).update(
-        placement_reasons=reasons, reasoned_at=at, state_reason="It fits on no node yet."
+        placement_reasons=reasons, reasoned_at=at, state_reason=said
     )
     return False
 

@@ -64,7 +64,7 @@ def live(request: UserRequest, reference: str) -> HttpResponse:
 
 
 def _live(request: UserRequest, instance: Instance) -> dict[str, object]:
-    steps = _steps(instance)
+    steps = _steps(instance, is_operator=True)
     return relatives(instance, request.user) | {
         "instance": instance,
         "steps": steps,
@@ -82,7 +82,8 @@ def of_line(request: UserRequest, pk: int) -> HttpResponse:
     line = line_for(request.user, pk, right=Right.SEE)
     instance = Instance.objects.filter(line=line, parent=None).select_related("organisation")
     found = instance.first()
-    steps = _steps(found) if found else []
+    may_operate = Right.OPERATE in rights_of(request.user, line.organisation)
+    steps = _steps(found, is_operator=may_operate) if found else []
     parts = relatives(found, request.user)["children"] if found else []
     facts = {
         "line": line,
@@ -92,7 +93,7 @@ def of_line(request: UserRequest, pk: int) -> HttpResponse:
         "trouble": trouble_of(steps),
         "url": services.connection_of(found).get("url", "") if found else "",
         "may_see_secrets": Right.SEE_SECRETS in rights_of(request.user, line.organisation),
-        "may_operate": Right.OPERATE in rights_of(request.user, line.organisation),
+        "may_operate": may_operate,
     }
     return render(request, "instances/_of_line.html", facts)
 
@@ -106,11 +107,12 @@ def connection(request: UserRequest, reference: str) -> HttpResponse:
     return render(request, "instances/_connection.html", {"pairs": pairs, "instance": instance})
 
 
-def _steps(instance: Instance) -> list[Step]:
+def _steps(instance: Instance, *, is_operator: bool) -> list[Step]:
+    """Why other nodes do not fit tells of those who run there, and is for operators alone."""
     moves = [(line.event, line.at) for line in history(instance)]
     return steps_of(
         state=instance.state,
         reason=instance.state_reason,
         moves=moves,
-        placement_reasons=instance.placement_reasons,
+        placement_reasons=instance.placement_reasons if is_operator else (),
     )

@@ -46,12 +46,13 @@ def visited() -> QuerySet[ComputeNode]:
 def upgrading(shipped: str) -> QuerySet[ComputeNode]:
     """Return the nodes that may change to this agent now: the oldest few, none once it failed.
 
-    A node that cannot be reached holds up nobody.
+    A node that cannot be reached holds up nobody, nor does one that is retired.
     """
     all_nodes = ComputeNode.objects.exclude(agent_version=shipped)
-    if ComputeNode.objects.filter(agent_refused=shipped).exists():
+    refusing = ComputeNode.objects.filter(agent_refused=shipped).exclude(state=State.RETIRED)
+    if refusing.exists():
         return all_nodes.none()
-    reached = all_nodes.filter(state__in=set(VISITED) - {State.UNREACHABLE})
+    reached = all_nodes.filter(state__in=set(VISITED) - {State.UNREACHABLE}, failures__lt=PATIENCE)
     few = reached.order_by("created_at", "pk").values_list("pk", flat=True)[:MOST_UPGRADING]
     return all_nodes.filter(pk__in=list(few))
 

@@ -53,9 +53,10 @@ def test_the_oldest_few_are_offered_it_and_the_next_as_they_have_it() -> None:
 
 
 def test_a_node_that_cannot_be_reached_holds_up_nobody() -> None:
-    found = nodes(3)
+    found = nodes(4)
     change(found[0], state="unreachable")
-    assert offers(found) == [False, True, True]
+    change(found[1], state="closed", failures=2)
+    assert offers(found) == [False, False, True, True]
 
 
 def test_nobody_is_offered_what_a_node_has_put_back() -> None:
@@ -64,7 +65,9 @@ def test_nobody_is_offered_what_a_node_has_put_back() -> None:
     change(found[1], agent_refused=SHIPPED)
     # The first has it, and is told that it was heard.
     assert offers(found) == [True, False, False]
-    change(found[1], agent_refused="another")
+    change(found[1], state="retired")
+    assert offers(found) == [True, False, True]
+    change(found[1], state="ready", agent_refused="another")
     assert offers(found) == [True, True, True]
 
 

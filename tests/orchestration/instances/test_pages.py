@@ -122,6 +122,19 @@ def test_the_pages_show_the_parts_of_a_tree_to_whom_they_belong() -> None:
     assert "postgresql 1.0.0" in customers
 
 
+def test_why_no_node_takes_it_is_for_operators_alone() -> None:
+    """It names nodes and who runs there, and what an operator wrote for operators."""
+    node = a_node("secret-node", state="closed", closed_for="hand", state_reason="a lawsuit")
+    line = a_line()
+    services.follow_contract(line.contract, at=NOON)
+    allocation.place(Instance.objects.get().pk, at=NOON)
+    owner = signed_in(line.organisation, Role.OWNER)
+    page = text(owner.get(f"/instances/of-line/{line.pk}"))
+    assert "It fits on no node yet." in page
+    assert not [word for word in (node.name, "lawsuit") if word in page]
+    assert "a lawsuit" in text(an_operator().get(f"/instances/of-line/{line.pk}"))
+
+
 def test_a_customer_is_not_shown_whose_front_end_carries_his_site() -> None:
     front_end()
     hosting, line = a_line(a_provider()), a_line(software_type="site")
