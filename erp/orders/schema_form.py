@@ -1,15 +1,20 @@
-"""A form from the JSON Schema of a release: flat fields where it can, the raw JSON where not."""
+"""A form from the JSON Schema of a release: a field per property, groups for nested objects."""
 
-import json
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 from django import forms
 
 from erp.base.secret_parameters import is_sealed
+from erp.orders.schema_fields import JsonField, field_of
 
 PREFIX = "p_"
 RAW = "parameters_json"
+# Between the names of an object and of a property in it.
+INSIDE = "."
+DEEPEST = 3
+_COMPOSED = {"oneOf", "anyOf", "allOf", "$ref", "patternProperties", "if"}
+KEPT = "There is one: leave it empty to keep it."
 
 
 def schema_form(
@@ -18,25 +23,48 @@ def schema_form(
     """Return a form class for the parameters of a release.
 
     The server checks what comes back against the schema itself (`orders.parameters`): the form
-    only makes it easy to be right.
+    only makes it easy to be right. A schema whose properties depend on each other has one field
+    for the JSON of them all.
 
     Args:
         there: the parameters as they are stored now; None when there are none yet. A secret among
             them is not shown, and need not be given again.
     """
-    fields: dict[str, forms.Field] = {}
-    required, there = set(schema.get("required", ())), there or {}
-    for name, rule in schema.get("properties", {}).items():
-        is_kept = is_sealed(there.get(name))
-        field = _field(name, rule, is_required=name in required and not is_kept)
-        if field is None:
-            return _raw_form(schema, there)
-        if is_kept:
-            field.help_text = f"{field.help_text} There is one: leave it empty to keep it.".strip()
-        elif name in there:
-            field.initial = there[name]
-        fields[PREFIX + name] = field
+    is_plain = not _COMPOSED & set(schema)
+    if not is_plain or any(INSIDE in name for name in schema.get("properties", {})):
+        return _raw_form(schema, there or {})
+    fields = dict(_fields(schema, there or {}, path=()))
     return type("ParametersForm", (_Parameters,), fields)
+
+
+def _fields(
+    schema: Mapping[str, Any], there: Mapping[str, Any], *, path: tuple[str, ...]
+) -> Iterator[tuple[str, forms.Field]]:
+    required = set(schema.get("required", ())) if not path else set()
+    for name, rule in schema.get("properties", {}).items():
+        rule, value = rule if isinstance(rule, Mapping) else {}, there.get(name)
+        place = (*path, name)
+        if _is_group(rule) and len(place) < DEEPEST and not is_sealed(value):
+            inner = value if isinstance(value, Mapping) else rule.get("default", {})
+            for key, field in _fields(rule, inner, path=place):
+                field.label = f"{rule.get('title', name)}: {field.label}"
+                yield key, field
+            continue
+        is_kept = is_sealed(value)
+        field = field_of(name, rule, is_required=name in required and not is_kept)
+        if is_kept:
+            field.initial, field.help_text = None, f"{field.help_text} {KEPT}".strip()
+        elif name in there:
+            field.initial = value
+        yield PREFIX + INSIDE.join(place), field
+
+
+def _is_group(rule: Mapping[str, Any]) -> bool:
+    """Return whether an object has nothing but properties that a form can show one by one."""
+    is_open = isinstance(rule.get("additionalProperties"), Mapping)
+    names = rule.get("properties", {})
+    is_plain = rule.get("type") == "object" and not _COMPOSED & set(rule) and not is_open
+    return bool(names) and is_plain and not any(INSIDE in name for name in names)
 
 
 class _Parameters(forms.Form):
@@ -44,29 +72,40 @@ class _Parameters(forms.Form):
 
     def parameters(self) -> dict[str, Any]:
         """Return what was typed, without what was left empty."""
-        typed = {name.removeprefix(PREFIX): value for name, value in self.cleaned_data.items()}
-        return {name: value for name, value in typed.items() if value not in ("", None)}
+        given: dict[str, Any] = {}
+        for name, value in self.cleaned_data.items():
+            if value in ("", None):
+                continue
+            *groups, last = name.removeprefix(PREFIX).split(INSIDE)
+            place = given
+            for group in groups:
+                place = place.setdefault(group, {})
+            place[last] = value
+        return given
 
     def refuse(self, errors: Mapping[str, str]) -> None:
         """Put the errors of the schema beside their fields."""
         for name, message in errors.items():
-            field = PREFIX + name.split(".")[0]
-            self.add_error(field if field in self.fields else None, message)
+            self.add_error(self._field_at(name), message)
+
+    def _field_at(self, name: str) -> str | None:
+        """Return the field of a place, or of the nearest that holds it."""
+        parts = name.split(INSIDE)
+        for length in range(len(parts), 0, -1):
+            field = PREFIX + INSIDE.join(parts[:length])
+            if field in self.fields:
+                return field
+        return None
 
 
 class _RawParameters(_Parameters):
-    """The fall-back: the parameters as JSON."""
-
-    parameters_json = forms.CharField(
-        label="Parameters", widget=forms.Textarea(attrs={"rows": 8, "spellcheck": "false"})
-    )
+    """The parameters as one JSON."""
 
     def clean_parameters_json(self) -> dict[str, Any]:
         """Accept one JSON object."""
-        try:
-            value = json.loads(self.cleaned_data[RAW])
-        except (ValueError, RecursionError) as error:
-            raise forms.ValidationError(f"This is no JSON: {error}.") from error
+        value = self.cleaned_data[RAW]
+        if value == "":
+            return {}
         if not isinstance(value, dict):
             raise forms.ValidationError("Give one JSON object: { … }.")
         return value
@@ -82,53 +121,10 @@ def _raw_form(schema: Mapping[str, Any], there: Mapping[str, Any]) -> type[forms
         for name, rule in schema.get("properties", {}).items()
         if isinstance(rule, Mapping) and "default" in rule
     }
-    initial = {name: value for name, value in (there or defaults).items() if not is_sealed(value)}
-    field = forms.CharField(
+    field = JsonField(
         label="Parameters",
-        initial=json.dumps(initial, indent=2),
-        help_text="As JSON: this release takes more than a form can show.",
-        widget=forms.Textarea(attrs={"rows": 8, "spellcheck": "false"}),
+        initial={name: one for name, one in (there or defaults).items() if not is_sealed(one)},
+        help_text="What this release takes depends on what else is given.",
+        required=False,
     )
     return type("RawParametersForm", (_RawParameters,), {RAW: field})
-
-
-def _field(name: str, rule: Any, *, is_required: bool) -> forms.Field | None:
-    """Return the field for one property, or None for what a flat form cannot show."""
-    if not isinstance(rule, Mapping) or {"oneOf", "anyOf", "allOf", "$ref"} & set(rule):
-        return None
-    facts: dict[str, Any] = {
-        "label": rule.get("title", name),
-        "help_text": rule.get("description", ""),
-        "initial": rule.get("default"),
-        "required": is_required and rule.get("type") != "boolean",
-    }
-    if "enum" in rule and rule.get("type", "string") == "string":
-        blank = [] if is_required or "default" in rule else [("", "—")]
-        choices = blank + [(value, value) for value in rule["enum"]]
-        return forms.ChoiceField(choices=choices, **facts)
-    match rule.get("type"):
-        case "boolean":
-            return forms.BooleanField(**facts)
-        case "integer":
-            return forms.IntegerField(
-                min_value=rule.get("minimum"), max_value=rule.get("maximum"), **facts
-            )
-        case "number":
-            return forms.FloatField(
-                min_value=rule.get("minimum"), max_value=rule.get("maximum"), **facts
-            )
-        case "string" if rule.get("writeOnly") is True:
-            return forms.CharField(widget=_secret_widget(rule), **facts)
-        case "string":
-            is_long = rule.get("maxLength", 0) > 200
-            widget = forms.Textarea(attrs={"rows": 3}) if is_long else forms.TextInput()
-            return forms.CharField(max_length=rule.get("maxLength"), widget=widget, **facts)
-    return None
-
-
-def _secret_widget(rule: Mapping[str, Any]) -> forms.Widget:
-    """A key of many lines needs an area; neither is filled in by us or by the browser."""
-    attributes = {"autocomplete": "off", "spellcheck": "false"}
-    if rule.get("contentMediaType") == "application/x-pem-file":
-        return forms.Textarea(attrs=attributes | {"rows": 4})
-    return forms.PasswordInput(attrs=attributes)

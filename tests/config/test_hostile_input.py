@@ -89,9 +89,11 @@ def test_parameters_that_cannot_be_stored_are_refused(tree: Tree, parameters: st
 
 
 def test_the_json_of_a_form_is_bounded_too() -> None:
-    form = schema_form({"properties": {"deep": {"type": "object"}}})({RAW: "[" * 100_000})
-    assert not form.is_valid()
-    assert "This is no JSON" in str(form.errors)
+    schemas = {"p_deep": {"properties": {"deep": {"type": "object"}}}, RAW: {"oneOf": []}}
+    for field, schema in schemas.items():
+        form = schema_form(schema)({field: "[" * 100_000})
+        assert not form.is_valid()
+        assert "This is no JSON" in str(form.errors[field])
 
 
 @pytest.mark.parametrize("day", ["9999-12-31", "0001-01-01"])
