@@ -89,7 +89,10 @@ def test_parameters_that_cannot_be_stored_are_refused(tree: Tree, parameters: st
 
 
 def test_the_json_of_a_form_is_bounded_too() -> None:
-    schemas = {"p_deep": {"properties": {"deep": {"type": "object"}}}, RAW: {"oneOf": []}}
+    schemas: dict[str, Any] = {
+        "p_deep": {"properties": {"deep": {"type": "object"}}},
+        RAW: {"oneOf": []},
+    }
     for field, schema in schemas.items():
         form = schema_form(schema)({field: "[" * 100_000})
         assert not form.is_valid()

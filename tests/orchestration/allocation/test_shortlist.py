@@ -1,6 +1,5 @@
 """The database's shortlist and the pure choice agree, and many nodes cost no more than few."""
 
-import time
 from random import Random
 from typing import Any
 
@@ -138,22 +137,14 @@ def many_nodes(count: int) -> None:
     )  # fmt: skip
 
 
-def test_ten_thousand_nodes_cost_no_more_than_a_few() -> None:
-    many_nodes(10_000)
+def test_a_thousand_nodes_cost_no_more_statements_than_a_few() -> None:
+    """How long it takes is shown by `tests.bench simulated`."""
+    many_nodes(1_000)
     line = a_line(limits={"memory_bytes": GIB}, sla={"region": "b"})
     instances.follow_contract(line.contract, at=NOON)
     waiting = Instance.objects.get(line=line)
-    spent = []
-    for _ in range(5):
-        wish = services.wish_of(waiting)
-        began = time.perf_counter()
-        found = choose(wish, queries.shortlist(wish))
-        spent.append(time.perf_counter() - began)
-        assert len(found.fits) == queries.FEW
-    # Ten milliseconds on a machine that does nothing else (docs/benchmarks.md).
-    assert min(spent) < 0.03, spent
-    with CaptureQueriesContext(
-        connection,
-    ) as asked:
+    wish = services.wish_of(waiting)
+    assert len(choose(wish, queries.shortlist(wish)).fits) == queries.FEW
+    with CaptureQueriesContext(connection) as asked:
         assert services.place(waiting.pk, at=NOON)
     assert len(asked) <= 12, [one["sql"] for one in asked]
