@@ -1,7 +1,8 @@
 """Visit many nodes at once: those with nothing new to say cost two statements all together.
 
 Most visits find nothing. They need a question and the answer "the same", not a pass; who answers
-anything else, or has no open session in this process, gets a pass of its own.
+anything else, or has no open session in this process, gets a pass of its own. Nodes that call us
+are in no round: it is the node door that has their sessions.
 """
 
 import time
@@ -21,7 +22,7 @@ from orchestration.convergence.ssh import BadAnswer, Session
 from orchestration.node_agent.bundle import version
 from orchestration.nodes.models import ComputeNode
 from orchestration.nodes.queries import VISITED, due, upgrading
-from orchestration.nodes.states import State
+from orchestration.nodes.states import Carrier, State
 
 # How long a round waits for its slowest node; who was not heard by then gets a pass of its own.
 ROUND_SECONDS = 3.0
@@ -39,7 +40,7 @@ WITH quiet AS (
     SELECT lease.id FROM orchestration_nodelease lease
     JOIN orchestration_computenode node ON node.id = lease.node_id
     WHERE node.id = ANY(%(nodes)s) AND (lease.until IS NULL OR lease.until <= %(at)s)
-      AND node.state = ANY(%(states)s) AND node.failures = 0
+      AND node.carrier = %(carrier)s AND node.state = ANY(%(states)s) AND node.failures = 0
       AND node.applied_revision <> '' AND node.applied_revision = node.desired_revision
       AND {documents.IS_CURRENT}
     ORDER BY lease.id FOR UPDATE OF lease SKIP LOCKED
@@ -106,6 +107,7 @@ def _claimed(nodes: Sequence[int], clock: Clock) -> list[ComputeNode]:
         "at": at,
         "until": at + lease.LENGTH,
         "owner": worker_name(),
+        "carrier": str(Carrier.SSH),
         "states": [str(state) for state in set(VISITED) - {State.UNREACHABLE}],
         "form": documents.FORM,
     }

@@ -16,6 +16,7 @@ from orchestration.convergence.ssh import NodeUnreachable
 from orchestration.metering.models import Sample
 from orchestration.node_agent.bundle import version
 from orchestration.nodes.models import ComputeNode, NodeLease
+from orchestration.nodes.states import Carrier
 from tests.orchestration.builders import NOON, a_node
 from tests.orchestration.convergence.placed import an_instance_on
 from tests.orchestration.convergence.reports import a_report
@@ -193,6 +194,7 @@ def test_nobody_waits_long_for_the_slowest(open_sessions: dict[int, Any]) -> Non
         {"applied_revision": "another"},
         {"desired_source": "rows of before"},
         {"host": "moved.example"},
+        {"carrier": "https"},
     ],
     ids=lambda changes: next(iter(changes)),
 )
@@ -225,6 +227,11 @@ def test_what_was_handed_out_is_due_again_only_later() -> None:
     assert rounds.hand_out(most=10, at=NOON) == [node.pk]
     assert rounds.hand_out(most=10, at=NOON) == []
     assert rounds.hand_out(most=10, at=NOON + rounds.HANDED_ON) == [node.pk]
+
+
+def test_a_node_that_calls_is_handed_to_no_round() -> None:
+    a_node(carrier=Carrier.HTTPS)
+    assert rounds.hand_out(most=10, at=NOON) == []
 
 
 def test_all_tasks_of_a_node_go_to_its_lane(settings: Any) -> None:
