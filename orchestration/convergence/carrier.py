@@ -49,6 +49,8 @@ def read_answer(line: bytes) -> Mapping[str, Any]:
     try:
         answer = json.loads(line)
         op = answer["op"]
+        if not isinstance(op, str):
+            raise TypeError("op is no text")
     except (ValueError, KeyError, TypeError, RecursionError) as error:
         raise BadAnswer(f"The agent's answer cannot be read: {line[:100]!r}") from error
     if op == "error":

@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 
+from orchestration.convergence.carrier import read_answer
 from orchestration.convergence.conversation import offset_ms, poll
 from orchestration.convergence.ssh import BadAnswer, NodeUnreachable, Session
 from orchestration.nodes.document import sealed
@@ -77,6 +78,12 @@ def test_who_takes_too_long_over_what_it_is_given_gets_the_rest_another_time(
     monkeypatch.setattr("orchestration.convergence.conversation.GIVING_SECONDS", -1)
     with pytest.raises(NodeUnreachable, match="too long over what it is given"):
         talk(want("desired"), ACCEPTED)
+
+
+@pytest.mark.parametrize("line", [b"", b"[]", b'"op"', b"{}", b'{"op": ["same"]}', b'{"op": null}'])
+def test_what_is_no_answer_is_refused(line: bytes) -> None:
+    with pytest.raises(BadAnswer, match="cannot be read"):
+        read_answer(line)
 
 
 @pytest.mark.parametrize("text", [b"x", b"xy", b" "])
