@@ -76,6 +76,11 @@ class OnShelf:
     currency: str
 
     @property
+    def metered_in_words(self) -> tuple[tuple[Price, str], ...]:
+        """Return the metered prices, each with its terms in words."""
+        return tuple((one, in_words(terms_of(one), self.currency)) for one in self.metered)
+
+    @property
     def monthly_minor(self) -> int:
         """Return the price of a month, in minor units."""
         unit_price = self.recurring.unit_price if self.recurring else Decimal(0)
