@@ -145,7 +145,7 @@ def all_terms(draw: st.DrawFn) -> Terms:
         model=model,
         aggregation=draw(st.sampled_from(Aggregation)),
         tiers=tuple(Tier(end, draw(prices), draw(prices)) for end in ends) if is_tiered else (),
-        package=draw(st.decimals(1, 1000, places=3)) if model == Model.PACKAGE else D(1),
+        package=draw(st.decimals("0.1", 10, places=3)) if model == Model.PACKAGE else D(1),
         minimum=lowest,
         maximum=None if most is None else lowest + most,
     )
@@ -259,6 +259,7 @@ def test_what_is_just_possible_is_taken() -> None:
 
 def test_terms_are_told_in_words() -> None:
     assert in_words(Terms(D(1)), "EUR") == ""
+    assert in_words(Terms(D(1), model=Model.FLAT), "EUR") == "a month in which it is used"
     assert in_words(Terms(D(0), model=Model.VOLUME, tiers=TIERS), "EUR") == (
         "all at the price of the tier reached; up to 10: 1 EUR and 5 EUR once; "
         "up to 100: 0.5 EUR; beyond: 0.1 EUR and 7 EUR once"
