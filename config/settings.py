@@ -49,6 +49,7 @@ MIDDLEWARE = [
     "django.middleware.clickjacking.XFrameOptionsMiddleware",
     "allauth.account.middleware.AccountMiddleware",
     "django_htmx.middleware.HtmxMiddleware",
+    "erp.customers.bearer.bearer",
     "erp.base.middleware.tenant_scope",
     "erp.base.middleware.domain_errors",
 ]
@@ -79,6 +80,16 @@ DATABASE_ROUTERS: list[str] = []
 DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
 
 REDIS_URL = env.text("REDIS_URL")
+CACHES = {
+    "default": {"BACKEND": "django.core.cache.backends.locmem.LocMemCache"},
+    # What all processes count together.
+    "shared": {
+        "BACKEND": "django.core.cache.backends.redis.RedisCache",
+        "LOCATION": REDIS_URL,
+        "KEY_PREFIX": "tenantry",
+        "OPTIONS": {"socket_timeout": 1, "socket_connect_timeout": 1},
+    },
+}
 # How many queues the nodes are spread over: converge, converge-1, … Each needs one worker process.
 CONVERGE_LANES = env.whole("TENANTRY_CONVERGE_LANES", 1)
 
@@ -137,7 +148,11 @@ EMAIL_TIMEOUT = 20
 DEFAULT_FROM_EMAIL = env.text("TENANTRY_MAIL_FROM", "tenantry@localhost")
 
 REST_FRAMEWORK = {
-    "DEFAULT_AUTHENTICATION_CLASSES": ["rest_framework.authentication.SessionAuthentication"],
+    "DEFAULT_AUTHENTICATION_CLASSES": [
+        "erp.customers.bearer.BearerAuthentication",
+        "rest_framework.authentication.SessionAuthentication",
+    ],
+    "DEFAULT_THROTTLE_CLASSES": ["erp.customers.bearer.TokenThrottle"],
     "DEFAULT_PERMISSION_CLASSES": ["rest_framework.permissions.IsAuthenticated"],
     "DEFAULT_RENDERER_CLASSES": ["rest_framework.renderers.JSONRenderer"],
     "DEFAULT_PARSER_CLASSES": ["erp.base.parsers.ShallowJSON"],
@@ -167,6 +182,9 @@ NUDGES = "config.nudges.nudge"
 
 # Webhooks to http and to private addresses: for development, never on a server.
 WEBHOOKS_ANYWHERE = env.flag("TENANTRY_WEBHOOKS_ANYWHERE", default=False)
+
+# How often one API token may call in a minute.
+API_PER_MINUTE = env.whole("TENANTRY_API_PER_MINUTE", 600)
 
 # Who may read /metrics; without a token there is no such page.
 METRICS_TOKEN = env.text("TENANTRY_METRICS_TOKEN", "")

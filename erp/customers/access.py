@@ -1,10 +1,11 @@
 """Who may see and do what: the one way from a user to organisations and rights."""
 
 from django.core.exceptions import PermissionDenied
+from django.db.models import QuerySet
 from django.shortcuts import get_object_or_404
 
 from erp.base.tenancy import AnyUser
-from erp.customers.models import Member, Organisation
+from erp.customers.models import ApiToken, Member, Organisation
 from erp.customers.states import Kind, Right
 
 
@@ -12,12 +13,15 @@ def memberships_of(user: AnyUser) -> list[Member]:
     """Return the user's memberships with their organisations; read once per user object."""
     if not user.is_authenticated:
         return []
-    memory = vars(user)
-    if "_memberships" not in memory:
-        found = list(Member.objects.filter(user_id=user.pk).select_related("organisation"))
-        memory["_memberships"] = found
-        memory["_tenant_paths"] = [member.organisation.path for member in found]
-    return list(memory["_memberships"])
+    if "_memberships" not in vars(user):
+        remember(user, list(Member.objects.filter(user_id=user.pk).select_related("organisation")))
+    return list(vars(user)["_memberships"])
+
+
+def remember(user: AnyUser, members: list[Member]) -> None:
+    """Have this user object act under these memberships and no others."""
+    vars(user)["_memberships"] = members
+    vars(user)["_tenant_paths"] = [member.organisation.path for member in members]
 
 
 def organisations_of(user: AnyUser) -> list[int]:
@@ -84,3 +88,17 @@ def may_grant(user: AnyUser, organisation: Organisation) -> bool:
     """Return whether the user sets its terms: nobody grants credit to their own organisation."""
     seller = organisation.parent
     return seller is not None and Right.MANAGE_CUSTOMERS in rights_of(user, seller)
+
+
+def tokens_for(user: AnyUser, organisation: Organisation) -> QuerySet[ApiToken]:
+    """Return the API tokens that the user may revoke: their own; all, for who manages members."""
+    tokens = ApiToken.objects.visible_to(user).filter(organisation=organisation)
+    if Right.MANAGE_MEMBERS not in rights_of(user, organisation):
+        tokens = tokens.filter(member__in=memberships_of(user))
+    return tokens.select_related("member__user").order_by("-pk")
+
+
+def member_in(user: AnyUser, organisation: Organisation) -> Member | None:
+    """Return the user's membership in this very organisation, not one above it."""
+    mine = (one for one in memberships_of(user) if one.organisation_id == organisation.pk)
+    return next(mine, None)

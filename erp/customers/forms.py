@@ -1,5 +1,6 @@
 """What is typed about organisations and their people."""
 
+from collections.abc import Collection
 from decimal import Decimal
 from typing import TYPE_CHECKING, Any
 
@@ -12,7 +13,7 @@ from stdnum.util import get_cc_module
 
 from erp.base.money import exponent, round_minor
 from erp.customers.models import Organisation
-from erp.customers.states import ROLES, Role
+from erp.customers.states import ROLES, Right, Role
 
 _TERRITORIES = Locale("en").territories
 COUNTRIES = sorted(
@@ -124,3 +125,37 @@ class MemberForm(forms.Form):
     def clean_role(self) -> Role:
         """Return the role itself."""
         return Role(self.cleaned_data["role"])
+
+
+class TokenForm(forms.Form):
+    """What a new API token is for, what it permits and for how long."""
+
+    name = forms.CharField(
+        max_length=60, help_text="What it is for, for example the machine that will use it."
+    )
+    days = forms.TypedChoiceField(
+        label="Good for",
+        coerce=int,
+        choices=[(30, "30 days"), (90, "90 days"), (365, "a year"), (0, "until it is revoked")],
+        initial=90,
+    )
+    scopes = forms.MultipleChoiceField(
+        label="What it permits",
+        required=False,
+        widget=forms.CheckboxSelectMultiple(),
+        help_text="It can always read what you can see. Give it no more than it needs.",
+    )
+
+    def __init__(self, rights: Collection[Right], data: Any = None) -> None:
+        super().__init__(data)
+        self.fields["scopes"].choices = [  # type: ignore[attr-defined]
+            (right.value, right.label.capitalize())
+            for right in Right
+            if right in rights and right != Right.SEE
+        ]
+
+    def facts(self) -> dict[str, Any]:
+        """Return what a token is made of."""
+        filled = self.cleaned_data
+        scopes = [Right(scope) for scope in filled["scopes"]]
+        return {"name": filled["name"], "scopes": scopes, "days": filled["days"] or None}

@@ -3,6 +3,7 @@
 from functools import partial
 
 from django.conf import settings
+from django.contrib.postgres.fields import ArrayField
 from django.db import models
 from django.db.models import Q
 
@@ -92,6 +93,9 @@ class Member(models.Model):
 
     objects = TenantQuerySet["Member"].as_manager()
 
+    # Of an object that an API token brought: what the token permits of the role's rights.
+    limited_to: frozenset[Right] | None = None
+
     class Meta:
         constraints = [
             models.UniqueConstraint(
@@ -105,4 +109,42 @@ class Member(models.Model):
     @property
     def rights(self) -> frozenset[Right]:
         """Return what the person may do in the organisation and in all below it."""
-        return rights_given(self.organisation.kind, self.role)
+        given = rights_given(self.organisation.kind, self.role)
+        return given if self.limited_to is None else given & self.limited_to
+
+
+class ApiToken(models.Model):
+    """What a machine shows instead of a session: it acts for a member, with part of their rights.
+
+    Only the hash of the token is kept. What it permits is never more than what the role of the
+    member gives at the moment of the call.
+    """
+
+    organisation = models.ForeignKey(Organisation, on_delete=models.PROTECT, related_name="tokens")
+    member = models.ForeignKey(Member, on_delete=models.CASCADE, related_name="tokens")
+    reference = models.CharField(max_length=12, unique=True, default=partial(reference, "K"))
+    name = models.CharField(max_length=60)
+    token_hash = models.CharField(max_length=64, unique=True)
+    scopes = ArrayField(models.CharField(max_length=20))
+    created_at = models.DateTimeField()
+    expires_at = models.DateTimeField(null=True)
+    last_used_at = models.DateTimeField(null=True)
+    revoked_at = models.DateTimeField(null=True)
+
+    objects = TenantQuerySet["ApiToken"].as_manager()
+
+    class Meta:
+        constraints = [
+            models.UniqueConstraint(
+                fields=["member", "name"],
+                condition=Q(revoked_at=None),
+                name="apitoken_one_name_per_member",
+            ),
+            models.CheckConstraint(
+                condition=Q(expires_at=None) | Q(expires_at__gt=models.F("created_at")),
+                name="apitoken_expires_after_it_is_made",
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return self.name

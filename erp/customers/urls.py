@@ -2,7 +2,7 @@
 
 from django.urls import path
 
-from erp.customers import views
+from erp.customers import token_views, views
 
 app_name = "organisations"
 urlpatterns = [
@@ -13,4 +13,6 @@ urlpatterns = [
     path("<str:reference>/edit", views.edit, name="edit"),
     path("<str:reference>/terms", views.terms, name="terms"),
     path("<str:reference>/members/new", views.new_member, name="new_member"),
+    path("<str:reference>/tokens", token_views.listing, name="tokens"),
+    path("<str:reference>/tokens/<str:token>/revoke", token_views.revoke, name="revoke_token"),
 ]

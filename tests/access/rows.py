@@ -21,7 +21,7 @@ from billing.runs.models import BillingRun, Outcome, RunItem
 from erp.catalogue.models import Offer, Plan, PriceList
 from erp.contracts.models import Contract, ContractLine
 from erp.contracts.states import State as Contracted
-from erp.customers.models import Organisation
+from erp.customers.models import ApiToken, Member, Organisation
 from erp.customers.states import Kind
 from erp.orders.models import Order
 from erp.orders.states import State as Ordered
@@ -251,6 +251,18 @@ def _account(of: Organisation) -> Kwargs | None:
     return {"pk": leg.account_id} if leg else None
 
 
+def _token(of: Organisation) -> Kwargs | None:
+    """A token of somebody who is a member there."""
+    member = Member.objects.filter(organisation=of).order_by("pk").first()
+    if member is None:
+        return None
+    token, _ = ApiToken.objects.get_or_create(
+        organisation=of, member=member, name="Machine",
+        defaults={"token_hash": f"hash of {of.reference}", "scopes": ["see"], "created_at": NOON},
+    )  # fmt: skip
+    return {"reference": of.reference, "token": token.reference}
+
+
 def by_reference(make: Callable[[Organisation], Any], **more: Any) -> Maker:
     """Return a maker of `reference` (and more) from a maker of rows."""
 
@@ -268,9 +280,10 @@ def _each(names: str, maker: Maker) -> dict[str, Maker]:
 ROWS: Mapping[str, Maker] = {
     **_each(
         "organisations:detail organisations:new_customer organisations:new_reseller "
-        "organisations:edit organisations:terms organisations:new_member",
+        "organisations:edit organisations:terms organisations:new_member organisations:tokens",
         by_reference(lambda of: of),
     ),
+    "organisations:revoke_token": _token,
     **_each(
         "catalogue:price_list catalogue:end_list simulations:price_list",
         by_reference(price_list_of),

@@ -102,7 +102,7 @@ def test_the_api_knows_the_same_rights(tree: Tree) -> None:
     unknown = post(rival, f"{path}/suspend", {"why": "x"})
     assert (unknown.status_code, unknown.json()["type"]) == (404, "urn:tenantry:not_found")
     assert rival.get("/api/v1/services").json()["results"] == []
-    assert Client().get("/api/v1/services").status_code == 403
+    assert Client().get("/api/v1/services").status_code == 401
     contract.refresh_from_db()
     assert contract.state == "active"
 
