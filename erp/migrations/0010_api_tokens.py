@@ -11,7 +11,7 @@ import erp.base.identifiers
 
 class Migration(migrations.Migration):
     dependencies = [
-        ("erp", "0008_the_outbox"),
+        ("erp", "0009_prices_have_terms"),
     ]
 
     operations = [
