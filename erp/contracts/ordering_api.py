@@ -1,5 +1,6 @@
 """Orders as JSON: place one, once per key; list, look. Placing may make the contract at once."""
 
+from collections.abc import Mapping
 from typing import Any
 
 from django.db.models import QuerySet
@@ -13,10 +14,19 @@ from erp.base.api import KEY_HEADER, idempotency_key
 from erp.base.doors import now
 from erp.catalogue.models import Plan
 from erp.contracts import services
-from erp.customers.access import organisation_for
+from erp.customers.access import organisation_for, require
 from erp.customers.states import Right
 from erp.orders.models import Order
-from erp.orders.services import Wish
+from erp.orders.services import KeyReused, Wish, check_same
+from erp.orders.states import State
+
+_ASKED = ("name", "parameters", "sla")
+# What is compared and answered of an order that is there.
+_SHOWN = (
+    "reference", "name", "parameters", "sla", "monthly_minor", "currency", "state", "state_since",
+    "state_reason", "organisation__reference", "organisation__path", "seller__name", "plan__code",
+    "plan__offer__reference", "plan__offer__product", "contract__reference", "contract__order",
+)  # fmt: skip
 
 
 class OrderOut(serializers.ModelSerializer[Order]):
@@ -76,12 +86,36 @@ class Orders(mixins.ListModelMixin, mixins.RetrieveModelMixin, viewsets.GenericV
         key = idempotency_key(request)
         asked = OrderIn(data=request.data)
         asked.is_valid(raise_exception=True)
-        facts = asked.validated_data
-        buyer = organisation_for(request.user, facts["organisation"], right=Right.ORDER)
+        placed = self._decided(key, asked.validated_data) or self._place(key, asked.validated_data)
+        return Response(OrderOut(placed).data, status=201)
+
+    def _decided(self, key: str, facts: Mapping[str, Any]) -> Order | None:
+        """Return the order that the key names already, once it is decided: with one statement.
+
+        Raises:
+            KeyReused: the key names another wish.
+        """
+        named = {"organisation__reference": facts["organisation"], "idempotency_key": key}
+        decided = self.get_queryset().filter(**named).exclude(state=State.PLACED)
+        # The key is unique, so there is nothing to put in order; whole rows of all are not needed.
+        found = next(iter(decided.order_by().only(*_SHOWN)[:1]), None)
+        if found:
+            require(self.request.user, found.organisation, Right.ORDER)
+            if (found.plan.offer.reference, found.plan.code) != (facts["offer"], facts["plan"]):
+                raise KeyReused
+            check_same(found, _wish(key, found.plan, facts))
+        return found
+
+    def _place(self, key: str, facts: Mapping[str, Any]) -> Order:
+        user = self.request.user
+        buyer = organisation_for(user, facts["organisation"], right=Right.ORDER)
         # Row-level security shows the plans of the buyer's own sellers and no others.
         plans = Plan.objects.select_related("offer").filter(offer__reference=facts["offer"])
         plan = get_object_or_404(plans, code=facts["plan"])
-        asked_for = {name: facts[name] for name in ("name", "parameters", "sla")}
-        wish = Wish(key=key, plan=plan, **asked_for)
-        placed = services.order(buyer, wish, by=request.user.get_username(), at=now())
-        return Response(OrderOut(self.get_queryset().get(pk=placed.pk)).data, status=201)
+        wish = _wish(key, plan, facts)
+        placed = services.order(buyer, wish, by=user.get_username(), at=now())
+        return self.get_queryset().get(pk=placed.pk)
+
+
+def _wish(key: str, plan: Plan, facts: Mapping[str, Any]) -> Wish:
+    return Wish(key=key, plan=plan, **{name: facts[name] for name in _ASKED})

@@ -103,9 +103,8 @@ def recognise(text: str, *, at: datetime) -> ApiToken:
     """
     good = Q(expires_at=None) | Q(expires_at__gt=at)
     found = ApiToken.objects.filter(good, revoked_at=None, member__user__is_active=True)
-    token = found.select_related("member__user", "organisation").filter(
-        token_hash=_hash(text)
-    ).first()  # fmt: skip
+    named = found.filter(token_hash=_hash(text)).select_related("member__user", "organisation")
+    token = next(iter(named[:1]), None)
     if token is None:
         raise TokenRefused
     member = token.member

@@ -68,9 +68,19 @@ def earlier_of(buyer: Organisation, wish: Wish) -> Order | None:
         KeyReused: the key names another wish.
     """
     earlier = Order.objects.filter(organisation=buyer, idempotency_key=wish.key).first()
-    if earlier and not wish.is_of(earlier):
-        raise KeyReused
+    if earlier:
+        check_same(earlier, wish)
     return earlier
+
+
+def check_same(earlier: Order, wish: Wish) -> None:
+    """Refuse a key that names another wish.
+
+    Raises:
+        KeyReused: it does.
+    """
+    if not wish.is_of(earlier):
+        raise KeyReused
 
 
 @transaction.atomic

@@ -202,6 +202,34 @@ def test_a_call_with_a_token_has_one_statement_beside_its_own(
         assert call(text).status_code == 200
 
 
+def test_repeating_an_order_with_a_token_costs_two_statements(
+    tree: Tree, django_assert_num_queries: Any
+) -> None:
+    plan = a_plan(tree.provider)
+    a_price_list(tree.reseller, plan)
+    text = a_token(a_member(tree.customer, Role.OWNER), Right.ORDER)
+    reader = a_token(a_member(tree.customer, Role.READ_ONLY))
+    body = {
+        "organisation": tree.customer.reference, "offer": plan.offer.reference, "plan": "small",
+        "name": "Our site", "parameters": {"title": "Hi"},
+    }  # fmt: skip
+
+    def order(by: str, **changes: Any) -> Any:
+        headers = {"Authorization": f"Bearer {by}", "Idempotency-Key": "wish 1"}
+        facts, kind = body | changes, "application/json"
+        return Client().post("/api/v1/orders", facts, content_type=kind, headers=headers)
+
+    first = order(text)
+    with django_assert_num_queries(2):
+        again = order(text)
+
+    assert (first.status_code, again.status_code, again.json()) == (201, 201, first.json())
+    assert order(reader).status_code == 403
+    for other in ({"name": "Another"}, {"plan": "large"}, {"offer": "P-00000000"}):
+        refused = order(text, **other)
+        assert (refused.status_code, refused.json()["type"]) == (409, "urn:tenantry:key_reused")
+
+
 def test_the_page_shows_a_new_token_once(tree: Tree) -> None:
     owner = a_member(tree.customer, Role.OWNER)
     client, path = a_client(owner), f"/organisations/{tree.customer.reference}/tokens"
