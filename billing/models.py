@@ -2,6 +2,7 @@
 
 from billing.bank.models import BankFile, BankItem, BankStatement
 from billing.documents.models import Document
+from billing.dunning.models import DunningAct, DunningHold, DunningStep
 from billing.invoicing.models import Invoice, InvoiceLine, Series
 from billing.ledger.models import (
     Account,
@@ -28,6 +29,9 @@ __all__ = [
     "Books",
     "Deferral",
     "Document",
+    "DunningAct",
+    "DunningHold",
+    "DunningStep",
     "Entry",
     "Invoice",
     "InvoiceLine",

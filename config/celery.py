@@ -40,6 +40,8 @@ TIMETABLE = {
         _every(3600, "orchestration.metering.tasks.sweep_weeks"),
         _every(15, "billing.runs.tasks.sweep_runs"),
         _every(15, "billing.documents.tasks.sweep_documents"),
+        _every(600, "billing.dunning.tasks.sweep_dunning"),
+        _every(30, "billing.dunning.tasks.sweep_lifts"),
         _every(600, "billing.ledger.tasks.sweep_deferrals"),
         _every(1800, "billing.ledger.tasks.sweep_anchors"),
     )
@@ -87,6 +89,7 @@ app.autodiscover_tasks(
         "orchestration.metering",
         "orchestration.monitoring",
         "billing.documents",
+        "billing.dunning",
         "billing.ledger",
         "billing.runs",
     ]

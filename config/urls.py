@@ -31,6 +31,7 @@ urlpatterns = [
     path("simulations/", include("billing.rating.urls")),
     path("invoices/", include("billing.invoicing.urls")),
     path("bank/", include("billing.bank.urls")),
+    path("dunning/", include("billing.dunning.urls")),
     path("payments/", include("billing.payments.urls")),
     path("api/v1/", include("config.api")),
 ]

@@ -4,7 +4,8 @@ from datetime import date
 from pathlib import Path
 
 import pytest
-from hypothesis import given
+from hypothesis import HealthCheck, given
+from hypothesis import settings as tried
 from hypothesis import strategies as st
 
 from billing.bank.formats import read
@@ -133,6 +134,7 @@ def test_a_file_that_is_cut_off_anywhere_is_read_or_refused_and_never_a_fault(na
             continue
 
 
+@tried(deadline=None, suppress_health_check=[HealthCheck.too_slow])
 @given(st.binary(max_size=400), st.sampled_from([b"<", b":20:x\n:25:", b"OFXHEADER<OFX>", b"01"]))
 def test_noise_is_refused(noise: bytes, head: bytes) -> None:
     try:
@@ -141,6 +143,7 @@ def test_noise_is_refused(noise: bytes, head: bytes) -> None:
         return
 
 
+@tried(deadline=None, suppress_health_check=[HealthCheck.too_slow])
 @given(
     st.lists(
         st.builds(

@@ -3,7 +3,8 @@
 from datetime import date
 
 import pytest
-from hypothesis import given
+from hypothesis import HealthCheck, given
+from hypothesis import settings as tried
 from hypothesis import strategies as st
 
 from billing.bank.match import Came, Owed, Proposal, numbers_in, proposals
@@ -74,6 +75,7 @@ def test_invoices_of_two_payers_in_one_text_are_not_sure() -> None:
     assert not any(one.is_sure for one in found)
 
 
+@tried(deadline=None, suppress_health_check=[HealthCheck.too_slow])
 @given(
     minor=st.integers(1, 9000),
     text=st.sampled_from(["", "F-2026-0001", "F-2026-0001 F-2026-0002 F-2026-0004", "F-2026-0003"]),

@@ -175,7 +175,11 @@ def test_the_database_refuses_what_services_never_do(usage: FakeUsage) -> None:
     assert receipt.allocations.count() == 1
 
 
-@tried(max_examples=12, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@tried(
+    max_examples=12,
+    deadline=None,
+    suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow],
+)
 @given(
     steps=st.lists(
         st.tuples(st.sampled_from(["pay", "allocate", "undo", "refund"]), st.integers(1, 4000)),
