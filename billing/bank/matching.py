@@ -21,6 +21,8 @@ from erp.customers.models import Organisation
 
 # Movements that one click on "accept all" works through.
 MOST_AT_ONCE = 500
+# How many are compared with open invoices at once.
+_PAGE = 200
 
 
 class AnsweredAlready(DomainError):
@@ -71,8 +73,7 @@ def accept_sure(books: Organisation, *, at: datetime, by: str) -> int:
     Each is proposed anew when its turn comes: what one pays, the next cannot.
     """
     done = 0
-    coming = queries.items(books, state=State.OPEN).filter(minor__gt=0)
-    for item in coming.order_by("booked_on", "pk")[:MOST_AT_ONCE]:
+    for item in _sure(books):
         shown = queries.proposed(books, [item]).get(item.pk, [])
         if not shown or not shown[0].proposal.is_sure:
             continue
@@ -86,6 +87,18 @@ def accept_sure(books: Organisation, *, at: datetime, by: str) -> int:
     return done
 
 
+def _sure(books: Organisation) -> list[BankItem]:
+    """Return the open movements with a sure proposal, the oldest first."""
+    coming = queries.items(books, state=State.OPEN).filter(minor__gt=0).order_by("pk")
+    found: list[BankItem] = []
+    last = 0
+    while len(found) < MOST_AT_ONCE and (rows := list(coming.filter(pk__gt=last)[:_PAGE])):
+        proposed = queries.proposed(books, rows)
+        found += [one for one in rows if any(s.proposal.is_sure for s in proposed[one.pk][:1])]
+        last = rows[-1].pk
+    return found[:MOST_AT_ONCE]
+
+
 @transaction.atomic
 def went_back(item: BankItem, receipt: Receipt, *, at: datetime, by: str) -> Payout:
     """Record that a movement took a payment back, or refunded what was left of it.
@@ -93,7 +106,7 @@ def went_back(item: BankItem, receipt: Receipt, *, at: datetime, by: str) -> Pay
     What a payment paid is open again, with the bank's reason in words.
     """
     row = _locked(item)
-    if row.minor >= 0:
+    if row.minor >= 0 or receipt.issuer_id != row.organisation_id:
         raise WrongSide
     if row.state == State.MATCHED and row.payout and row.payout.receipt_id == receipt.pk:
         return row.payout

@@ -3,7 +3,7 @@
 from collections import defaultdict
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from datetime import date
+from datetime import date, timedelta
 
 from django.db.models import Exists, OuterRef, Q, QuerySet
 
@@ -35,6 +35,13 @@ def open_invoices(issuer: Organisation, on: date) -> QuerySet[Invoice]:
     found = Invoice.objects.filter(issuer=issuer, state=State.ISSUED, due_on__lt=on)
     related = found.select_related("organisation", "contract", "issuer")
     return related.prefetch_related("dunning_acts").order_by("due_on", "pk")
+
+
+def in_reach(issuer: Organisation, steps: Sequence[Step], on: date) -> QuerySet[Invoice]:
+    """Return the late invoices that have a step left and are late enough for the first one."""
+    late_by = on - timedelta(days=min(one.days for one in steps) - 1)
+    last = DunningAct.objects.filter(invoice=OuterRef("pk"), position__gte=steps[-1].position)
+    return open_invoices(issuer, late_by).exclude(Exists(last))
 
 
 def standing_holds(issuer: Organisation) -> QuerySet[DunningHold]:

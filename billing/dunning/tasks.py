@@ -1,5 +1,6 @@
 """Take the steps that are due and lift what was paid: found by sweeps, each by its own task."""
 
+from itertools import islice
 from typing import Any
 
 from celery import shared_task
@@ -21,10 +22,11 @@ def sweep_dunning(**_: Any) -> None:
     for issuer in queries.issuers():
         on = day_in(issuer, at)
         steps = queries.steps_of(issuer)
-        found = queries.open_invoices(issuer, on)
         holds = list(queries.standing_holds(issuer))
-        ready = [one for one in queries.late(found, holds) if due(one, steps, on)]
-        for one in ready[:BATCH]:
+        found = queries.in_reach(issuer, steps, on).iterator(chunk_size=BATCH)
+        late = (one for invoice in found for one in queries.late([invoice], holds))
+        ready = (one for one in late if due(one, steps, on))
+        for one in islice(ready, BATCH):
             take_step.delay(invoice=one.invoice)
 
 
