@@ -37,13 +37,18 @@ WHERE i.total_minor <> i.net_minor + i.tax_minor
                       WHERE l.invoice_id = i.id)
    OR i.tax_minor <> (SELECT coalesce(sum((t->>'tax_minor')::bigint), 0)
                       FROM jsonb_array_elements(i.taxes) t)
+UNION ALL
+SELECT 'invoice ' || i.reference || ' and its credit notes differ' FROM billing_invoice i
+WHERE i.credited_minor <> (SELECT coalesce(sum(n.total_minor), 0) FROM billing_invoice n
+                           WHERE n.corrects_id = i.id AND n.number <> '')
 LIMIT %s
 """
 # What people book by hand or bring in as opening balances is no document of ours.
 _RECEIVABLES_AGREE = """
 WITH owed AS (
-    SELECT issuer_id, organisation_id, currency, sum(total_minor - paid_minor) AS minor
-    FROM billing_invoice WHERE state IN ('issued', 'paid') GROUP BY 1, 2, 3
+    SELECT issuer_id, organisation_id, currency,
+        sum(total_minor - paid_minor - credited_minor) AS minor
+    FROM billing_invoice WHERE number <> '' AND kind = 'invoice' GROUP BY 1, 2, 3
 ), booked AS (
     SELECT e.organisation_id AS issuer_id, a.party_id AS organisation_id, e.currency,
         sum(p.minor) AS minor
@@ -62,7 +67,8 @@ WHERE i.state IN ('issued', 'paid', 'credited') AND i.total_minor <> 0 AND NOT E
     SELECT FROM billing_entry e JOIN billing_posting p ON p.entry_id = e.id
     JOIN billing_account a ON a.id = p.account_id
     WHERE e.organisation_id = i.issuer_id AND e.key = 'invoice:' || i.reference
-      AND a.party_id = i.organisation_id AND p.minor = i.total_minor)
+      AND a.party_id = i.organisation_id
+      AND p.minor = CASE i.kind WHEN 'credit_note' THEN -i.total_minor ELSE i.total_minor END)
 LIMIT %s
 """
 _WINDOWS_ARE_BILLED_ONCE = """
@@ -98,7 +104,7 @@ LIMIT %s
 """
 _ONE_INVOICE_PER_PERIOD = """
 SELECT 'contract ' || contract_id || ' has ' || count(*) || ' invoices from ' || period_start_at
-FROM billing_invoice WHERE state <> 'discarded' AND kind = 'invoice'
+FROM billing_invoice WHERE state NOT IN ('discarded', 'credited') AND kind = 'invoice'
 GROUP BY contract_id, period_start_at HAVING count(*) > 1
 LIMIT %s
 """

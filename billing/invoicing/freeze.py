@@ -15,7 +15,7 @@ from billing.documents.formats import Formats
 from billing.documents.legal import notes_for, reason_for
 from billing.documents.rules import LANGUAGES, writable
 from billing.documents.snapshot import Kind as DocumentKind
-from billing.documents.snapshot import Line, Party, Snapshot, Tax, Totals
+from billing.documents.snapshot import Line, Note, Party, Snapshot, Tax, Totals
 from billing.invoicing.models import Invoice, InvoiceLine
 from billing.invoicing.states import Kind
 from erp.base.money import exponent
@@ -29,17 +29,15 @@ _SIREN, _DIRECTORY, _MAIL = "0002", "0225", "EM"
 _SERVICES = "S1"
 
 
-def snapshot_of(invoice: Invoice, *, corrects: Invoice | None = None) -> dict[str, Any]:
+def snapshot_of(invoice: Invoice) -> dict[str, Any]:
     """Return parties, lines, tax with its rule, dates and totals, checked against each other.
-
-    Args:
-        corrects: the invoice that a credit note corrects.
 
     Raises:
         Inconsistent: the invoice contradicts itself, or lacks what a document must say.
     """
     assert invoice.issued_on is not None, "the date is chosen with the number"
     assert invoice.due_on is not None, "the due date follows from the date"
+    corrects = invoice.corrects
     seller, language = invoice.issuer, language_of(invoice.organisation)
     is_french = seller.country == "FR"
     formats = Formats(language, invoice.currency, exponent(invoice.currency))
@@ -65,8 +63,13 @@ def snapshot_of(invoice: Invoice, *, corrects: Invoice | None = None) -> dict[st
         payment_reference=invoice.number,
         process=_SERVICES if is_french else "",
         tax_evidence=writable(" ".join(one["rule"] for one in invoice.taxes)),
-        notes=notes_for(seller.country, language),
+        notes=(*reason_note(invoice), *notes_for(seller.country, language)),
     ).to_json()
+
+
+def reason_note(invoice: Invoice) -> tuple[Note, ...]:
+    """Return why a credit note was made, as a note of the document (BT-22)."""
+    return (Note(writable(invoice.reason)),) if invoice.reason else ()
 
 
 def language_of(organisation: Organisation) -> str:
@@ -140,8 +143,13 @@ def line(one: InvoiceLine, formats: Formats) -> Line:
 
 
 def evidence_of(one: InvoiceLine, formats: Formats) -> str:
-    """Return what an amount rests on: its samples and what was included, or the days in service."""
+    """Return what an amount rests on: its samples and what was included, or the days in service.
+
+    What a credit note gives back rests on its reason.
+    """
     rated = one.rated_line
+    if one.credits_id:
+        return ""
     if rated.kind != PriceKind.METERED:
         return _in_service(rated.evidence.get("converged", []), formats)
     found = [_samples(rated.evidence, formats)] if rated.evidence.get("samples") else []

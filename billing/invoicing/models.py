@@ -45,7 +45,9 @@ class Invoice(Stateful):
     """What one buyer owes for one contract over [period_start_at, period_end_at).
 
     The organisation is the buyer. Number, date, document and chain are empty until it is issued;
-    from then on a trigger refuses every change but of the state and of what was paid.
+    from then on a trigger refuses every change but of the state, of what was paid and of what was
+    credited. A credit note is an invoice of the other kind: its amounts are positive and reduce
+    the invoice that it corrects, by a trigger when it is issued.
     """
 
     arrows = ARROWS
@@ -59,6 +61,15 @@ class Invoice(Stateful):
     rating_run = models.ForeignKey(RatingRun, on_delete=models.PROTECT)
     reference = models.CharField(max_length=12, unique=True, default=partial(reference, "V"))
     kind = models.CharField(max_length=12, choices=Kind.choices, default=Kind.INVOICE)
+    corrects = models.ForeignKey(
+        "self", null=True, on_delete=models.PROTECT, related_name="credit_notes"
+    )
+    replaces = models.OneToOneField(
+        "self", null=True, on_delete=models.PROTECT, related_name="replaced_by"
+    )
+    reason = models.CharField(max_length=300, blank=True)
+    # Names one request for a credit note: sent twice, it is one.
+    request_key = models.CharField(max_length=40, blank=True)
     period_start_at = models.DateTimeField()
     period_end_at = models.DateTimeField()
     currency = models.CharField(max_length=3)
@@ -80,6 +91,7 @@ class Invoice(Stateful):
     hash = models.CharField(max_length=64, blank=True, editable=False)
 
     paid_minor = models.BigIntegerField(default=0)
+    credited_minor = models.BigIntegerField(default=0, editable=False)
 
     objects = TenantQuerySet["Invoice"].as_manager()
 
@@ -100,7 +112,24 @@ class Invoice(Stateful):
             ),
             models.CheckConstraint(
                 name="invoice_paid_in_full",
-                condition=~Q(state=State.PAID) | Q(paid_minor=F("total_minor")),
+                condition=~Q(state=State.PAID)
+                | Q(total_minor__lte=F("paid_minor") + F("credited_minor")),
+            ),
+            models.CheckConstraint(
+                name="invoice_never_credited_beyond_its_total",
+                condition=Q(credited_minor__gte=0, credited_minor__lte=F("total_minor")),
+            ),
+            models.CheckConstraint(
+                name="invoice_credited_in_full",
+                condition=~Q(state=State.CREDITED, kind=Kind.INVOICE)
+                | Q(credited_minor=F("total_minor")),
+            ),
+            models.CheckConstraint(
+                name="invoice_credit_note_corrects_one_for_a_reason",
+                condition=Q(kind=Kind.INVOICE, corrects=None)
+                | Q(
+                    kind=Kind.CREDIT_NOTE, corrects__isnull=False, reason__gt="", total_minor__gt=0
+                ),
             ),
             models.CheckConstraint(
                 name="invoice_issued_has_number_and_document",
@@ -123,13 +152,13 @@ class Invoice(Stateful):
                 fields=["issuer", "prefix", "year", "sequence"], name="invoice_sequence_once"
             ),
             models.UniqueConstraint(
-                fields=["contract", "period_start_at", "kind"],
-                condition=~Q(state=State.DISCARDED),
-                name="invoice_once_per_contract_and_period",
+                fields=["corrects", "request_key"],
+                condition=Q(kind=Kind.CREDIT_NOTE),
+                name="invoice_credit_note_once_per_request",
             ),
             ExclusionConstraint(
                 name="invoice_periods_never_overlap",
-                condition=Q(kind=Kind.INVOICE) & ~Q(state=State.DISCARDED),
+                condition=Q(kind=Kind.INVOICE) & ~Q(state__in=[State.DISCARDED, State.CREDITED]),
                 expressions=[
                     ("contract", RangeOperators.EQUAL),
                     (
@@ -160,8 +189,15 @@ class Invoice(Stateful):
 
     @property
     def open_minor(self) -> int:
-        """Return what is not paid yet."""
-        return self.total_minor - self.paid_minor if self.state == State.ISSUED else 0
+        """Return what is neither paid nor credited yet."""
+        is_open = self.state == State.ISSUED and self.kind == Kind.INVOICE
+        return self.total_minor - self.paid_minor - self.credited_minor if is_open else 0
+
+    @property
+    def creditable_minor(self) -> int:
+        """Return how much of the total no credit note took back yet."""
+        is_issued = self.kind == Kind.INVOICE and bool(self.number)
+        return self.total_minor - self.credited_minor if is_issued else 0
 
 
 class InvoiceLine(models.Model):
@@ -181,6 +217,9 @@ class InvoiceLine(models.Model):
     starts_at = models.DateTimeField()
     ends_at = models.DateTimeField()
     corrects_number = models.CharField(max_length=20, blank=True)
+    credits = models.ForeignKey(
+        "self", null=True, on_delete=models.PROTECT, related_name="credited_by"
+    )
 
     objects = TenantQuerySet["InvoiceLine"].as_manager()
 

@@ -10,19 +10,21 @@ from erp.outbox.states import Topic
 
 
 def issued(invoice: Invoice, *, at: datetime) -> None:
-    """Tell the customer that there is an invoice, once; its PDF is read when the mail leaves."""
+    """Tell the customer of an invoice or credit note, once; its PDF is read when it leaves."""
     assert invoice.document is not None, "it is issued"
     link = address(f"/invoices/{invoice.reference}")
     total = Amount(invoice.total_minor, invoice.currency).decimal()
     letter = Letter(
         key=f"invoice:{invoice.reference}",
         topic=Topic.INVOICES,
-        template="invoice_issued",
+        template=f"{invoice.kind}_issued",
         facts={
             "number": invoice.number,
             "issuer": invoice.issuer.name,
             "total": f"{total} {invoice.currency}",
             "due_on": invoice.due_on if invoice.total_minor else None,
+            "corrects": invoice.corrects.number if invoice.corrects else "",
+            "reason": invoice.reason,
             "link": link,
         },
         about=invoice,

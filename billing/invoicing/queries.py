@@ -32,7 +32,9 @@ def visible(user: AnyUser) -> QuerySet[Invoice]:
             seen |= Q(organisation__path__startswith=path) & ~Q(number="")
         if Right.RUN_BILLING in rights:
             seen |= Q(issuer__path__startswith=path)
-    return Invoice.objects.filter(seen).select_related("organisation", "issuer", "contract")
+    return Invoice.objects.filter(seen).select_related(
+        "organisation", "issuer", "contract", "corrects", "replaces"
+    )
 
 
 def listed(user: AnyUser, *, state: str = "", text: str = "") -> QuerySet[Invoice]:

@@ -7,25 +7,21 @@ from django.db import IntegrityError, transaction
 
 from billing.documents import services as documents
 from billing.invoicing import notices, numbering
+from billing.invoicing.booking import book
 from billing.invoicing.freeze import snapshot_of
 from billing.invoicing.models import Invoice, InvoiceLine
 from billing.invoicing.states import Kind, State
 from billing.invoicing.tax import Decision, Party, decide
 from billing.invoicing.totals import Totals, totals
-from billing.ledger import deferrals
-from billing.ledger import services as ledger
-from billing.ledger.chart import Chart
-from billing.ledger.models import Journal
 from billing.rating import services as rating
 from billing.rating.models import RatedLine, RatingRun
 from erp.base.errors import DomainError
 from erp.base.journal import record
 from erp.base.lifecycle import move
 from erp.base.nudges import announce
-from erp.base.periods import Period
 from erp.customers.models import Organisation
 
-PREFIX = "F"
+PREFIXES = {Kind.INVOICE: "F", Kind.CREDIT_NOTE: "A"}
 
 
 class PeriodTaken(DomainError):
@@ -53,14 +49,18 @@ class NothingOwed(DomainError):
 
 
 @transaction.atomic
-def draft(run: RatingRun, *, at: datetime, by: str) -> Invoice:
-    """Make the draft of a rating run; the same run has one invoice that is not discarded.
+def draft(run: RatingRun, *, at: datetime, by: str, replaces: Invoice | None = None) -> Invoice:
+    """Make the draft of a rating run; the same run has one invoice that stands.
+
+    Args:
+        replaces: the invoice of the same run that was credited as a whole.
 
     Raises:
         PeriodTaken: another invoice of the contract covers a part of the period.
         NothingOwed: the lines sum to less than zero.
     """
-    known = Invoice.objects.filter(rating_run=run).exclude(state=State.DISCARDED).first()
+    invoices = Invoice.objects.filter(rating_run=run, kind=Kind.INVOICE)
+    known = invoices.exclude(state__in=[State.DISCARDED, State.CREDITED]).first()
     if known:
         return known
     lines = list(run.lines.select_related("corrects__billed"))
@@ -71,7 +71,7 @@ def draft(run: RatingRun, *, at: datetime, by: str) -> Invoice:
         raise NothingOwed
     try:
         with transaction.atomic():
-            invoice = _create(run, sums, at)
+            invoice = _create(run, sums, at, replaces)
     except IntegrityError as error:
         raise PeriodTaken(f"{contract} has an invoice for a part of {run.period}.") from error
     InvoiceLine.objects.bulk_create(_line(invoice, line, decision) for line in lines)
@@ -93,7 +93,7 @@ def date_of(issuer: Organisation, at: datetime) -> date:
     return at.astimezone(ZoneInfo(issuer.time_zone)).date()
 
 
-def _create(run: RatingRun, sums: Totals, at: datetime) -> Invoice:
+def _create(run: RatingRun, sums: Totals, at: datetime, replaces: Invoice | None) -> Invoice:
     contract = run.contract
     return Invoice.objects.create(
         organisation_id=contract.organisation_id,
@@ -101,6 +101,7 @@ def _create(run: RatingRun, sums: Totals, at: datetime) -> Invoice:
         contract=contract,
         rating_run=run,
         kind=Kind.INVOICE,
+        replaces=replaces,
         period_start_at=run.starts_at,
         period_end_at=run.ends_at,
         currency=contract.currency,
@@ -159,19 +160,32 @@ def issue(invoice: Invoice, *, at: datetime, by: str) -> Invoice:
     )
     if row.number:
         return row
-    on = date_of(row.issuer, at)
-    _check_tax(row, on)
-    number = numbering.take(row.issuer, prefix=PREFIX, on=on)
-    _freeze(row, number, at=at, on=on, by=by)
-    if row.total_minor:
-        _post(row, at=at, on=on)
-    rating.mark_billed(row.rating_run, invoice_number=row.number)
+    _check_tax(row, date_of(row.issuer, at))
+    publish(row, at=at, by=by)
+    # An invoice issued anew bills the windows that the one it replaces marked.
+    if row.replaces_id is None:
+        rating.mark_billed(row.rating_run, invoice_number=row.number)
     if not row.total_minor:
         move(row, State.PAID, at=at, by=by, why="nothing to pay")
-    assert row.document_id is not None, "it was frozen just now"
-    announce("invoice.issued", document=row.document_id, invoice=row.pk)
-    notices.issued(row, at=at)
     return row
+
+
+def publish(invoice: Invoice, *, at: datetime, by: str) -> None:
+    """Give a draft or credit note its number, document and entry, and tell who renders it.
+
+    The caller holds the row, in a transaction.
+
+    Raises:
+        DateBeforeLast: the series has a later date already.
+    """
+    on = date_of(invoice.issuer, at)
+    number = numbering.take(invoice.issuer, prefix=PREFIXES[Kind(invoice.kind)], on=on)
+    _freeze(invoice, number, at=at, on=on, by=by)
+    if invoice.total_minor:
+        book(invoice, at=at, on=on)
+    assert invoice.document_id is not None, "it was frozen just now"
+    announce("invoice.issued", document=invoice.document_id, invoice=invoice.pk)
+    notices.issued(invoice, at=at)
 
 
 def _check_tax(invoice: Invoice, on: date) -> None:
@@ -185,7 +199,8 @@ def _check_tax(invoice: Invoice, on: date) -> None:
 def _freeze(invoice: Invoice, number: numbering.Number, *, at: datetime, on: date, by: str) -> None:
     """Write number, dates and document together with the state, in one guarded statement."""
     invoice.number, invoice.issued_on = str(number), on
-    invoice.due_on = on + timedelta(days=invoice.organisation.payment_days)
+    days = 0 if invoice.corrects_id else invoice.organisation.payment_days
+    invoice.due_on = on + timedelta(days=days)
     frozen = documents.freeze(
         invoice.organisation, title=invoice.number, snapshot=snapshot_of(invoice), at=at
     )
@@ -200,40 +215,3 @@ def _freeze(invoice: Invoice, number: numbering.Number, *, at: datetime, on: dat
         "document_id": frozen.pk,
     }
     move(invoice, State.ISSUED, at=at, by=by, also=also)
-
-
-def _post(invoice: Invoice, *, at: datetime, on: date) -> None:
-    """Book what is owed, earned and collected; what is for later months waits as deferred."""
-    chart = ledger.chart_of(invoice.issuer, on=on)
-    lines = [
-        (_revenue(chart, one), one.net_minor, Period(one.starts_at, one.ends_at))
-        for one in invoice.lines.select_related("rated_line")
-    ]
-    amounts, later = deferrals.split(lines, on=on)
-    amounts = {code: -minor for code, minor in amounts.items()}
-    amounts[chart.deferred] = -sum(share.minor for share in later)
-    amounts[chart.receivable(invoice.organisation.reference)] = invoice.total_minor
-    for one in invoice.taxes:
-        account = chart.tax(invoice.issuer.country, one["rate"])
-        amounts[account] = amounts.get(account, 0) - one["tax_minor"]
-    entry = ledger.post(invoice.issuer, _fact(invoice, amounts), at=at, on=on)
-    deferrals.keep(entry, later, waits_on=chart.deferred)
-
-
-def _revenue(chart: Chart, line: InvoiceLine) -> str:
-    rate = f"{line.tax_rate:.2f}"
-    return chart.revenue(line.rated_line.kind, category=line.tax_category, rate=rate)
-
-
-def _fact(invoice: Invoice, amounts: dict[str, int]) -> ledger.Fact:
-    return ledger.Fact(
-        key=f"invoice:{invoice.reference}",
-        journal=Journal.SALES,
-        currency=invoice.currency,
-        description=f"Invoice {invoice.number} to {invoice.organisation.name}",
-        amounts=amounts,
-        piece=invoice.number,
-        piece_on=invoice.issued_on,
-        item=invoice.number,
-        due_on=invoice.due_on,
-    )

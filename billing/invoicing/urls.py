@@ -15,6 +15,7 @@ urlpatterns = [
     path("<str:reference>/changes", views.changes, name="changes"),
     path("<str:reference>/issue", views.issue, name="issue"),
     path("<str:reference>/discard", views.discard, name="discard"),
+    path("<str:reference>/credit", views.credit, name="credit"),
     path("<str:reference>/pdf", views.pdf, name="pdf"),
     path("<str:reference>/xml", views.xml, name="xml"),
 ]

@@ -10,15 +10,16 @@ from django.core.exceptions import PermissionDenied
 from django.db.models import QuerySet
 from django.http import HttpResponse, StreamingHttpResponse
 from django.shortcuts import get_object_or_404, redirect, render
-from django.views.decorators.http import require_GET, require_POST
+from django.views.decorators.http import require_GET, require_http_methods, require_POST
 
 from billing.documents.queries import pdf_of, xml_of
-from billing.invoicing import queries, services
+from billing.invoicing import credits, queries, services
 from billing.invoicing.access import invoice_for
-from billing.invoicing.forms import DiscardForm
+from billing.invoicing.forms import CreditForm, DiscardForm
 from billing.invoicing.models import Invoice
 from billing.invoicing.states import State
 from erp.base.doors import UserRequest, before_key, now
+from erp.base.errors import DomainError
 from erp.base.exports import Echo, harmless
 from erp.base.journal import history
 from erp.base.money import Amount
@@ -92,7 +93,10 @@ def detail(request: UserRequest, reference: str) -> HttpResponse:
         "document": invoice.document,
         "findings": invoice.document.findings if invoice.document else [],
         "may_issue": is_biller and invoice.state == State.DRAFT,
+        "may_credit": is_biller and invoice.creditable_minor > 0,
         "is_biller": is_biller,
+        "credit_notes": invoice.credit_notes.exclude(number="").order_by("pk"),
+        "replaced_by": Invoice.objects.filter(replaces=invoice).first(),
         "events": history(invoice).order_by("-position")[:PAGE],
         "crumbs": CRUMBS,
     }
@@ -157,6 +161,37 @@ def discard(request: UserRequest, reference: str) -> HttpResponse:
     services.discard(invoice, at=now(), by=by, why=form.cleaned_data["why"])
     messages.success(request, "The draft is discarded: the next run makes it anew.")
     return redirect("invoices:list")
+
+
+@login_required
+@require_http_methods(["GET", "POST"])
+def credit(request: UserRequest, reference: str) -> HttpResponse:
+    """Issue a credit note of a part or of the whole; a second click is the same one."""
+    invoice = invoice_for(request.user, reference, right=Right.RUN_BILLING)
+    form = CreditForm(invoice, request.POST or None)
+    if request.method == "POST" and form.is_valid():
+        try:
+            made = _correct(request, invoice, form)
+        except DomainError as refusal:
+            form.add_error(None, str(refusal))
+        else:
+            return redirect("invoices:detail", made.reference)
+    crumbs = [*CRUMBS, (str(invoice), f"/invoices/{reference}")]
+    facts = {"form": form, "invoice": invoice, "crumbs": crumbs}
+    return render(request, "invoices/credit.html", facts, status=422 if form.errors else 200)
+
+
+def _correct(request: UserRequest, invoice: Invoice, form: CreditForm) -> Invoice:
+    by, wish = request.user.get_username(), form.wish()
+    if not form.is_anew:
+        note = credits.credit(invoice, wish, at=now(), by=by)
+        messages.success(request, f"Credit note {note.number} corrects {invoice.number}.")
+        return note
+    note, anew = credits.issue_anew(invoice, key=wish.key, why=wish.why, at=now(), by=by)
+    messages.success(
+        request, f"Credit note {note.number} corrects {invoice.number}; {anew.number} replaces it."
+    )
+    return anew
 
 
 @login_required

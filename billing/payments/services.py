@@ -268,7 +268,7 @@ def allocation_fact(made: PaymentAllocation, kind: str, sign: int, *, at: dateti
 def settle(invoice: Invoice, *, why: str, at: datetime, by: str) -> None:
     """Mark an invoice as paid when nothing is open, and letter what belongs to it."""
     invoice.refresh_from_db(fields=["paid_minor"])
-    if invoice.paid_minor == invoice.total_minor:
+    if not invoice.open_minor:
         move(invoice, State.PAID, at=at, by=by, why=why)
         account = ledger.chart_of(invoice.issuer).receivable(invoice.organisation.reference)
         letter_item(invoice.issuer, account, invoice.number, at=at, by=by)

@@ -330,8 +330,8 @@ ROWS: Mapping[str, Maker] = {
     **_each("billing-runs:detail billing-runs:live billing-runs:issue", _run),
     "billing-runs:retry": _run_item,
     **_each(
-        "invoices:detail invoices:changes invoices:issue invoices:discard invoices:pdf "
-        "invoices:xml payments:of_invoice payments:record payments:difference",
+        "invoices:detail invoices:changes invoices:issue invoices:discard invoices:credit "
+        "invoices:pdf invoices:xml payments:of_invoice payments:record payments:difference",
         by_reference(invoice_of),
     ),
     **_each(

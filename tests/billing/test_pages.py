@@ -224,3 +224,44 @@ def test_a_role_in_one_organisation_opens_no_payments_of_another(issued: Invoice
 
     assert receipt.reference not in client.get("/payments/").content.decode()
     assert client.get(f"/invoices/{issued.reference}").status_code == 404
+
+
+def test_an_accountant_corrects_an_invoice_by_a_form(
+    issued: Invoice, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("billing.invoicing.views.now", lambda: OPENED)
+    client = signed_in(issued.issuer, "reseller_manager")
+    page = client.get(f"/invoices/{issued.reference}/credit")
+    assert "€38.40 of €38.40 is left to credit" in page.content.decode()
+    typed = {"key": "K-00000001", "extent": "parts", "why": "Too slow"}
+    refused = client.post(f"/invoices/{issued.reference}/credit", typed)
+    assert refused.status_code == 422
+    assert "at least one line" in refused.content.decode()
+    typed["quantity_2"] = "10"
+    for _ in range(2):
+        answer = client.post(f"/invoices/{issued.reference}/credit", typed)
+    note = Invoice.objects.get(kind="credit_note")
+    assert answer.headers["Location"] == f"/invoices/{note.reference}"
+    assert (note.net_minor, note.tax_minor, note.reason) == (50, 10, "Too slow")
+    assert note.number in client.get(f"/invoices/{issued.reference}").content.decode()
+
+
+def test_an_accountant_issues_an_invoice_anew_by_one_click(
+    issued: Invoice, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("billing.invoicing.views.now", lambda: OPENED)
+    client = signed_in(issued.issuer, "reseller_manager")
+    typed = {"key": "K-00000001", "extent": "anew", "why": "Wrong address"}
+    client.post(f"/invoices/{issued.reference}/credit", typed)
+    anew = Invoice.objects.get(replaces=issued)
+    assert (anew.number, anew.total_minor) == ("F-2026-0002", issued.total_minor)
+    page = client.get(f"/invoices/{issued.reference}").content.decode()
+    assert f"/invoices/{anew.reference}" in page
+    assert "/credit" not in page
+
+
+def test_a_customer_sees_a_credit_note_and_cannot_make_one(issued: Invoice) -> None:
+    reader = signed_in(issued.organisation, "billing")
+    assert reader.get(f"/invoices/{issued.reference}/credit").status_code == 403
+    assert reader.post(f"/invoices/{issued.reference}/credit").status_code == 403
+    assert "/credit" not in reader.get(f"/invoices/{issued.reference}").content.decode()
