@@ -64,6 +64,10 @@ class Formats:
         """Return day and month, for small print beside a dated period."""
         return format_skeleton("MMMd", day, locale=self.locale)
 
+    def month(self, day: date) -> str:
+        """Return the month of a day in words, with its year."""
+        return format_skeleton("yMMMM", day, locale=self.locale)
+
     def country(self, code: str) -> str:
         """Return the name of a country; its code where the language has none."""
         return str(self.locale.territories.get(code, code))

@@ -3,12 +3,12 @@
 from dataclasses import dataclass
 from hashlib import sha256
 
-from billing.documents import xml
+from billing.documents import channels, ubl, xml
 from billing.documents.findings import Finding, refuse_fatal
 from billing.documents.labels import labels_in
 from billing.documents.page import html_of
 from billing.documents.pdf import pdf_of, with_xml
-from billing.documents.snapshot import Kind, Snapshot
+from billing.documents.snapshot import Kind, Profile, Snapshot
 from billing.documents.validator import VALIDATOR
 
 
@@ -27,21 +27,19 @@ def render(snapshot: Snapshot) -> Rendered:
     """Return the PDF and XML of a document.
 
     Raises:
-        Invalid: the XML breaks a rule of EN 16931; no PDF is made.
+        Invalid: the XML breaks a rule of EN 16931 or of its profile; no PDF is made.
         ValidatorFailed: the XML could not be checked.
     """
-    written = xml.write(snapshot)
-    findings = VALIDATOR.findings(written)
+    is_hybrid = snapshot.profile == Profile.FACTUR_X
+    written = xml.write(snapshot) if is_hybrid else ubl.write(snapshot)
+    findings = [*channels.findings(snapshot), *VALIDATOR.findings(written)]
     refuse_fatal(findings)
     kind = "invoice" if snapshot.kind == Kind.INVOICE else "credit_note"
     title = f"{labels_in(snapshot.language)[kind]} {snapshot.number}"
-    pdf = with_xml(
-        pdf_of(html_of(snapshot)),
-        written,
-        title=title,
-        author=snapshot.seller.name,
-        language=snapshot.language,
-    )
+    pdf = pdf_of(html_of(snapshot))
+    if is_hybrid:
+        author, language = snapshot.seller.name, snapshot.language
+        pdf = with_xml(pdf, written, title=title, author=author, language=language)
     return Rendered(
         pdf, written, sha256(pdf).hexdigest(), sha256(written).hexdigest(), tuple(findings)
     )

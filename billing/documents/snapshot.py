@@ -27,6 +27,14 @@ class Kind(StrEnum):
     CREDIT_NOTE = "381"
 
 
+class Profile(StrEnum):
+    """In which form the e-invoice is written: inside the PDF (CII), or as UBL of its own."""
+
+    FACTUR_X = "factur-x"
+    PEPPOL = "peppol"
+    XRECHNUNG = "xrechnung"
+
+
 @dataclass(frozen=True, slots=True)
 class Party:
     """Seller (BG-4) or buyer (BG-7).
@@ -48,6 +56,7 @@ class Party:
     legal_id_scheme: str = ""
     vat_number: str = ""
     email: str = ""
+    phone: str = ""
     electronic_address: str = ""
     electronic_address_scheme: str = ""
     iban: str = ""
@@ -120,6 +129,7 @@ class Snapshot:
     Args:
         exponent: decimals of the currency, frozen with the document.
         language: in which it is printed: en, fr or de.
+        profile: of the e-invoice, as the buyer wished.
         preceding_number: of the invoice that a credit note corrects.
         contract: our reference of the contract that is billed (BT-12).
         buyer_reference: what the buyer asked to see on it (BT-10).
@@ -143,6 +153,7 @@ class Snapshot:
     totals: Totals
     exponent: int = -1
     language: str = "en"
+    profile: Profile = Profile.FACTUR_X
     period_start_on: date | None = None
     period_end_on: date | None = None
     preceding_number: str = ""

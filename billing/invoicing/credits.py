@@ -162,6 +162,7 @@ def _line(line: InvoiceLine, part: Part, left: int) -> InvoiceLine:
         tax_rate=line.tax_rate,
         starts_at=line.starts_at,
         ends_at=line.ends_at,
+        corrects_number=line.corrects_number,
         credits=line,
     )
     if not (is_whole or quantity):

@@ -15,9 +15,10 @@ from billing.documents.formats import Formats
 from billing.documents.legal import notes_for, reason_for
 from billing.documents.rules import LANGUAGES, writable
 from billing.documents.snapshot import Kind as DocumentKind
-from billing.documents.snapshot import Line, Note, Party, Snapshot, Tax, Totals
+from billing.documents.snapshot import Line, Note, Party, Profile, Snapshot, Tax, Totals
 from billing.invoicing.models import Invoice, InvoiceLine
 from billing.invoicing.states import Kind
+from billing.invoicing.wording import name_of
 from erp.base.money import exponent
 from erp.catalogue.models import PriceKind
 from erp.customers.models import Organisation
@@ -49,12 +50,14 @@ def snapshot_of(invoice: Invoice) -> dict[str, Any]:
         currency=invoice.currency,
         seller=party(seller),
         buyer=party(invoice.organisation),
-        lines=tuple(line(one, formats) for one in invoice.lines.select_related("rated_line")),
+        lines=tuple(line(one, formats) for one in invoice.lines.select_related("rated_line__line")),
         taxes=tuple(tax(one, language) for one in invoice.taxes),
         totals=Totals(
             invoice.net_minor, invoice.tax_minor, invoice.total_minor, 0, invoice.total_minor
         ),
         language=language,
+        profile=Profile(invoice.organisation.invoice_format),
+        buyer_reference=writable(invoice.organisation.buyer_reference.strip()),
         period_start_on=day_of(invoice.period_start_at),
         period_end_on=last_day(invoice.period_end_at),
         preceding_number=corrects.number if corrects else "",
@@ -106,6 +109,7 @@ def party(organisation: Organisation) -> Party:
         legal_id_scheme=_SIREN if is_french and legal_id else "",
         vat_number=writable("".join(organisation.vat_number.split())),
         email=writable(organisation.email),
+        phone=writable(organisation.phone),
         electronic_address=writable(address),
         electronic_address_scheme=scheme,
         iban=writable("".join(organisation.iban.split())),
@@ -128,7 +132,7 @@ def line(one: InvoiceLine, formats: Formats) -> Line:
     """Return one line with the evidence behind it in words."""
     return Line(
         position=str(one.position),
-        name=writable(one.description),
+        name=writable(name_of(one, formats)),
         quantity=one.quantity,
         unit=units.code_of(one.unit),
         unit_price=one.unit_price,

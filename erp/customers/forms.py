@@ -13,16 +13,17 @@ from stdnum.util import get_cc_module
 
 from erp.base.money import exponent, round_minor
 from erp.customers.models import Organisation
-from erp.customers.states import ROLES, Right, Role
+from erp.customers.states import ROLES, InvoiceFormat, Right, Role
 
 _TERRITORIES = Locale("en").territories
 COUNTRIES = sorted(
     ((code, name) for code, name in _TERRITORIES.items() if len(code) == 2 and code != "ZZ"),
     key=lambda pair: pair[1],
 )
+LANGUAGES = [("en", "English"), ("fr", "Français"), ("de", "Deutsch")]
 PARTY = [
     "name", "legal_id", "vat_number", "street", "postcode", "city", "country", "email",
-    "electronic_address", "iban", "bic",
+    "phone", "electronic_address", "invoice_format", "buyer_reference", "language", "iban", "bic",
 ]  # fmt: skip
 
 
@@ -36,6 +37,8 @@ class PartyForm(_ModelForm):
     """What stands on an invoice about a party, each number checked by its own digits."""
 
     country = forms.ChoiceField(choices=COUNTRIES)
+    language = forms.ChoiceField(choices=LANGUAGES, required=False)
+    invoice_format = forms.ChoiceField(choices=InvoiceFormat.choices, required=False)
 
     class Meta:
         model = Organisation
@@ -46,8 +49,15 @@ class PartyForm(_ModelForm):
             "iban": "IBAN",
             "bic": "BIC",
             "email": "Mail address for invoices",
+            "invoice_format": "E-invoices as",
+            "buyer_reference": "Reference on invoices",
+            "language": "Language of invoices",
         }
-        help_texts = {"electronic_address": "Where e-invoices go, for example a Peppol address."}
+        help_texts = {
+            "electronic_address": "Where e-invoices go, for example 9930:DE136695976 in Peppol.",
+            "buyer_reference": "Asked for by Peppol; for XRechnung the Leitweg-ID.",
+            "phone": "A seller's stands on an XRechnung.",
+        }
 
     def clean_vat_number(self) -> str:
         """Check the digits of the number as its country defines them."""
@@ -56,6 +66,14 @@ class PartyForm(_ModelForm):
         known = vat if country.lower() in vat.MEMBER_STATES else get_cc_module(country, "vat")
         example = " Write it with its country, for example FR44732829320." if known is vat else ""
         return _checked(known, typed, f"This is no valid VAT number.{example}")
+
+    def clean_language(self) -> str:
+        """Keep the language that was known when none is chosen."""
+        return str(self.cleaned_data["language"] or self.instance.language)
+
+    def clean_invoice_format(self) -> str:
+        """Keep the format that was known when none is chosen."""
+        return str(self.cleaned_data["invoice_format"] or self.instance.invoice_format)
 
     def clean_iban(self) -> str:
         """Check the digits of the account."""

@@ -9,7 +9,7 @@ from django.db.models import Q
 
 from erp.base.identifiers import reference
 from erp.base.tenancy import TenantQuerySet
-from erp.customers.states import Kind, Right, Role, rights_given
+from erp.customers.states import InvoiceFormat, Kind, Right, Role, rights_given
 
 
 class OrganisationQuerySet(TenantQuerySet["Organisation"]):
@@ -39,7 +39,12 @@ class Organisation(models.Model):
     city = models.CharField(max_length=100, blank=True)
     country = models.CharField(max_length=2)
     email = models.EmailField()
+    phone = models.CharField(max_length=40, blank=True)
     electronic_address = models.CharField(max_length=100, blank=True)
+    invoice_format = models.CharField(
+        max_length=10, choices=InvoiceFormat.choices, default=InvoiceFormat.FACTUR_X
+    )
+    buyer_reference = models.CharField(max_length=60, blank=True)
     iban = models.CharField(max_length=34, blank=True)
     bic = models.CharField(max_length=11, blank=True)
     currency = models.CharField(max_length=3, default="EUR")

@@ -13,6 +13,14 @@ class Kind(TextChoices):
     CUSTOMER = "customer"
 
 
+class InvoiceFormat(TextChoices):
+    """How an organisation wants its e-invoices."""
+
+    FACTUR_X = "factur-x", "Factur-X, inside the PDF"
+    PEPPOL = "peppol", "Peppol BIS 3 (UBL)"
+    XRECHNUNG = "xrechnung", "XRechnung 3 (UBL)"
+
+
 class Role(TextChoices):
     """What a member is in the organisation."""
 

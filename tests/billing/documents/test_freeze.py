@@ -7,13 +7,15 @@ from typing import Any
 
 import pytest
 
-from billing.documents import xml
+from billing.documents import line_texts, xml
+from billing.documents.formats import Formats
 from billing.documents.rules import Inconsistent
-from billing.documents.snapshot import Snapshot, from_json
+from billing.documents.snapshot import Profile, Snapshot, from_json
 from billing.documents.validator import VALIDATOR
 from billing.invoicing import services as invoicing
 from billing.invoicing.freeze import language_of, last_day, party
-from billing.invoicing.models import Series
+from billing.invoicing.models import InvoiceLine, Series
+from billing.invoicing.wording import name_of
 from billing.rating.services import rate
 from erp.contracts.models import ContractLine
 from erp.customers.models import Organisation
@@ -150,3 +152,53 @@ def test_a_seller_without_a_vat_number_issues_nothing(usage: FakeUsage) -> None:
         invoicing.issue(draft, at=OPENED, by="anna")
     draft.refresh_from_db()
     assert (draft.state, draft.number, Series.objects.count()) == ("draft", "", 0)
+
+
+@pytest.mark.parametrize(
+    ("language", "names"),
+    [
+        ("en", ["My site: base price, November 2026", "My site: CPU hours"]),
+        ("fr", ["My site : prix de base, novembre 2026", "My site : heures CPU"]),
+        ("de", ["My site: Grundpreis, November 2026", "My site: CPU-Stunden"]),
+    ],
+)
+def test_lines_are_named_in_the_language_of_the_document(
+    issue: Issue, language: str, names: list[str]
+) -> None:
+    snapshot = issue(language=language)
+    # The name of the service is the customer's own word, and may have changed since.
+    assert [line.name for line in snapshot.lines] == names
+    assert snapshot.language == language
+
+
+@pytest.mark.parametrize(
+    ("words", "german"),
+    [
+        ("tier 2", "Stufe 2"),
+        ("tier 3 flat", "Stufe 3, pauschal"),
+        ("minimum", "Mindestbetrag"),
+        ("something new", "something new"),
+    ],
+)
+def test_parts_of_a_charge_have_a_name_where_we_know_one(words: str, german: str) -> None:
+    assert line_texts.part("de", words) == german
+
+
+def test_a_line_that_rating_named_otherwise_stays_as_it_is(issue: Issue) -> None:
+    issue(language="de")
+    line = InvoiceLine.objects.select_related("rated_line__line").first()
+    assert line is not None
+    line.description = "A special arrangement"
+    assert name_of(line, Formats("de", "EUR", 2)) == "A special arrangement"
+    line.description = "My site: base price, November 2026, minimum"
+    assert name_of(line, Formats("de", "EUR", 2)) == (
+        "My site: Grundpreis, November 2026, Mindestbetrag"
+    )
+
+
+def test_the_form_of_the_e_invoice_is_what_the_buyer_wished(issue: Issue) -> None:
+    snapshot = issue(invoice_format="xrechnung", buyer_reference=" 04011000-12345-34 ")
+    assert (snapshot.profile, snapshot.buyer_reference) == (
+        Profile.XRECHNUNG,
+        "04011000-12345-34",
+    )
