@@ -31,7 +31,8 @@ _SEPA_TRANSFER, _NOT_DEFINED = "58", "1"
 def write(snapshot: Snapshot) -> bytes:
     """Return the XML of a document in the profile that its snapshot names."""
     name = _ROOTS[snapshot.kind]
-    root = etree.Element(f"{{{_UBL}:{name}-2}}{name}", nsmap={None: f"{_UBL}:{name}-2", **_PARTS})
+    spaces: dict[str | None, str] = {None: f"{_UBL}:{name}-2", **_PARTS}
+    root = etree.Element(f"{{{_UBL}:{name}-2}}{name}", nsmap=spaces)
     _head(root, snapshot)
     _period(root, snapshot.period_start_on, snapshot.period_end_on)
     _references(root, snapshot)

@@ -43,8 +43,8 @@ CREATE TRIGGER adds_credit AFTER UPDATE ON billing_invoice FOR EACH ROW
 
 class Migration(migrations.Migration):
     dependencies = [
-        ("billing", "0008_the_books_remember"),
-        ("erp", "0007_wishes_of_the_place"),
+        ("billing", "0010_charges_have_parts"),
+        ("erp", "0010_e_invoices_as_wished"),
     ]
 
     operations = [

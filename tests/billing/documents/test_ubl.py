@@ -12,7 +12,7 @@ import pytest
 from billing.documents import channels, ubl
 from billing.documents.findings import Invalid, Severity
 from billing.documents.legal import notes_for
-from billing.documents.snapshot import Kind, Profile, Snapshot
+from billing.documents.snapshot import Kind, Party, Profile, Snapshot
 from billing.documents.validator import Validator
 from tests.billing.documents.samples import (
     GERMAN,
@@ -30,14 +30,18 @@ from tests.billing.documents.samples import (
 FOLDER = Path(__file__).parent / "golden"
 
 
+def reached(party: Party) -> Party:
+    """Return a party whom the network finds."""
+    return replace(party, electronic_address="732829320", electronic_address_scheme="0002")
+
+
 def for_peppol(snapshot: Snapshot) -> Snapshot:
     """Return the document as Peppol wants it: both reached by the network, with a reference."""
-    reached = {"electronic_address": "732829320", "electronic_address_scheme": "0002"}
     return replace(
         snapshot,
         profile=Profile.PEPPOL,
-        seller=replace(snapshot.seller, **reached),
-        buyer=replace(snapshot.buyer, **reached),
+        seller=reached(snapshot.seller),
+        buyer=reached(snapshot.buyer),
         buyer_reference="PO-4711",
     )
 
@@ -70,7 +74,7 @@ GOLDEN: dict[str, Callable[[], Snapshot]] = {
     "xrechnung-invoice": lambda: for_germany(reverse_charge()),
     "xrechnung-credit-note": lambda: for_germany(credit_note()),
 }
-VALID = {
+VALID: dict[str, Callable[[], Snapshot]] = {
     **GOLDEN,
     "two-rates": lambda: for_peppol(two_rates()),
     "yen": lambda: for_peppol(yen()),
