@@ -4,6 +4,7 @@ Source: EN 16931-1 with the syntax binding CEN/TS 16931-3-2; Peppol BIS Billing 
 """
 
 from datetime import date
+from typing import Any
 
 from lxml import etree
 
@@ -31,7 +32,7 @@ _SEPA_TRANSFER, _NOT_DEFINED = "58", "1"
 def write(snapshot: Snapshot) -> bytes:
     """Return the XML of a document in the profile that its snapshot names."""
     name = _ROOTS[snapshot.kind]
-    spaces: dict[str | None, str] = {None: f"{_UBL}:{name}-2", **_PARTS}
+    spaces: Any = {None: f"{_UBL}:{name}-2", **_PARTS}  # The default space has no prefix.
     root = etree.Element(f"{{{_UBL}:{name}-2}}{name}", nsmap=spaces)
     _head(root, snapshot)
     _period(root, snapshot.period_start_on, snapshot.period_end_on)
