@@ -17,6 +17,7 @@ from billing.ledger.models import (
 from billing.payments.models import PaymentAllocation, Payout, Receipt
 from billing.rating.models import BilledWindow, RatedLine, RatingRun
 from billing.runs.models import BillingRun, RunItem
+from billing.vat.models import VatCheck
 
 __all__ = [
     "Account",
@@ -45,4 +46,5 @@ __all__ = [
     "Receipt",
     "RunItem",
     "Series",
+    "VatCheck",
 ]

@@ -42,6 +42,7 @@ TIMETABLE = {
         _every(15, "billing.documents.tasks.sweep_documents"),
         _every(600, "billing.dunning.tasks.sweep_dunning"),
         _every(30, "billing.dunning.tasks.sweep_lifts"),
+        _every(30, "billing.vat.tasks.sweep_vat_numbers"),
         _every(600, "billing.ledger.tasks.sweep_deferrals"),
         _every(1800, "billing.ledger.tasks.sweep_anchors"),
     )
@@ -92,5 +93,6 @@ app.autodiscover_tasks(
         "billing.dunning",
         "billing.ledger",
         "billing.runs",
+        "billing.vat",
     ]
 )

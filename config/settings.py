@@ -189,6 +189,12 @@ API_PER_MINUTE = env.whole("TENANTRY_API_PER_MINUTE", 600)
 # Who may read /metrics; without a token there is no such page.
 METRICS_TOKEN = env.text("TENANTRY_METRICS_TOKEN", "")
 
+# Where VAT numbers of the EU are confirmed: the REST service of VIES, or a stand-in.
+VIES_URL = env.text(
+    "TENANTRY_VIES_URL",
+    "https://ec.europa.eu/taxation_customs/vies/rest-api/check-vat-number",
+)
+
 # Where people find the portal: links in mails and in the demo.
 PORTAL = env.text("TENANTRY_PORTAL", "http://127.0.0.1:8000")
 

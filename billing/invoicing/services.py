@@ -11,10 +11,12 @@ from billing.invoicing.booking import book
 from billing.invoicing.freeze import snapshot_of
 from billing.invoicing.models import Invoice, InvoiceLine
 from billing.invoicing.states import Kind, State
-from billing.invoicing.tax import Decision, Party, decide
+from billing.invoicing.tax import Decision, Evidence, Party, decide, needs_evidence
 from billing.invoicing.totals import Totals, totals
 from billing.rating import services as rating
 from billing.rating.models import RatedLine, RatingRun
+from billing.vat import queries as vat
+from billing.vat.states import State as Vat
 from erp.base.errors import DomainError
 from erp.base.journal import record
 from erp.base.lifecycle import move
@@ -56,6 +58,7 @@ def draft(run: RatingRun, *, at: datetime, by: str, replaces: Invoice | None = N
         replaces: the invoice of the same run that was credited as a whole.
 
     Raises:
+        NotConfirmed: see `tax_of`.
         PeriodTaken: another invoice of the contract covers a part of the period.
         NothingOwed: the lines sum to less than zero.
     """
@@ -65,7 +68,7 @@ def draft(run: RatingRun, *, at: datetime, by: str, replaces: Invoice | None = N
         return known
     lines = list(run.lines.select_related("corrects__billed"))
     contract = run.contract
-    decision = tax_of(contract.seller, contract.organisation, date_of(contract.seller, at))
+    decision = tax_of(contract.seller, contract.organisation, at)
     sums = totals((line.minor for line in lines), decision)
     if sums.total_minor < 0:
         raise NothingOwed
@@ -79,13 +82,29 @@ def draft(run: RatingRun, *, at: datetime, by: str, replaces: Invoice | None = N
     return invoice
 
 
-def tax_of(seller: Organisation, buyer: Organisation, on: date) -> Decision:
-    """Return the tax between two organisations on a day."""
-    return decide(
-        seller=Party(seller.country, seller.vat_number),
-        buyer=Party(buyer.country, buyer.vat_number),
-        on=on,
-    )
+def tax_of(seller: Organisation, buyer: Organisation, at: datetime) -> Decision:
+    """Return the tax between two organisations at a moment, on the seller's day.
+
+    Raises:
+        NotConfirmed: it hangs on a VAT number that the register did not answer about.
+    """
+    parties = {
+        "seller": Party(seller.country, seller.vat_number),
+        "buyer": Party(buyer.country, buyer.vat_number),
+    }
+    known = _evidence(buyer, at) if needs_evidence(**parties) else None
+    return decide(**parties, on=date_of(seller, at), evidence=known)
+
+
+def _evidence(buyer: Organisation, at: datetime) -> Evidence | None:
+    check = vat.latest(buyer, at=at)
+    if check is None or check.answered_at is None:
+        return None
+    on = check.answered_at.date().isoformat()
+    if check.state == Vat.CONFIRMED:
+        return Evidence(True, f"Confirmed on {on}: {check.state_reason}")
+    proof = f", consultation {check.consultation}" if check.consultation else ""
+    return Evidence(check.state == Vat.VALID, f"VIES answered on {on}: {check.state}{proof}.")
 
 
 def date_of(issuer: Organisation, at: datetime) -> date:
@@ -160,7 +179,7 @@ def issue(invoice: Invoice, *, at: datetime, by: str) -> Invoice:
     )
     if row.number:
         return row
-    _check_tax(row, date_of(row.issuer, at))
+    _check_tax(row, at)
     publish(row, at=at, by=by)
     # An invoice issued anew bills the windows that the one it replaces marked.
     if row.replaces_id is None:
@@ -188,8 +207,8 @@ def publish(invoice: Invoice, *, at: datetime, by: str) -> None:
     notices.issued(invoice, at=at)
 
 
-def _check_tax(invoice: Invoice, on: date) -> None:
-    decision = tax_of(invoice.issuer, invoice.organisation, on)
+def _check_tax(invoice: Invoice, at: datetime) -> None:
+    decision = tax_of(invoice.issuer, invoice.organisation, at)
     if totals([invoice.net_minor], decision).tax_minor != invoice.tax_minor or any(
         one["category"] != decision.category for one in invoice.taxes
     ):

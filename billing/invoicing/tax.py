@@ -11,6 +11,8 @@ from decimal import Decimal
 from stdnum.eu import vat
 from stdnum.exceptions import ValidationError
 
+from erp.base.errors import DomainError
+
 _BEGINNING = date(2000, 1, 1)
 
 # Standard rates in percent, each from a date on, newest first.
@@ -56,6 +58,20 @@ class Party:
 
 
 @dataclass(frozen=True, slots=True)
+class Evidence:
+    """What is known of a buyer's VAT number: whether it is good, and how we know."""
+
+    is_valid: bool
+    words: str
+
+
+class NotConfirmed(DomainError):
+    """Nobody has confirmed yet that the buyer's VAT number is valid."""
+
+    code = "vat_number_not_confirmed"
+
+
+@dataclass(frozen=True, slots=True)
 class Decision:
     """Category and rate (EN 16931 BT-151, BT-152), the exemption's code, and the rule in words."""
 
@@ -66,20 +82,37 @@ class Decision:
     exemption_reason: str = ""
 
 
-def decide(*, seller: Party, buyer: Party, on: date) -> Decision:
-    """Return the tax of a sale on a day."""
+def needs_evidence(*, seller: Party, buyer: Party) -> bool:
+    """Return whether the tax hangs on the validity of the buyer's VAT number."""
+    is_across = buyer.country != seller.country and seller.country in _RATES
+    is_within = buyer.country in _RATES
+    return is_across and is_within and is_number_of(buyer.vat_number, buyer.country)
+
+
+def decide(*, seller: Party, buyer: Party, on: date, evidence: Evidence | None = None) -> Decision:
+    """Return the tax of a sale on a day.
+
+    Raises:
+        NotConfirmed: the buyer would owe the tax, and there is no evidence of the number.
+    """
     if seller.country not in _RATES:
         rule = f"The seller is in {seller.country}, outside the EU: no EU tax is charged."
         return _free("O", "VATEX-EU-O", "Not subject to VAT", rule)
     if buyer.country not in _RATES:
         rule = f"The buyer is in {buyer.country}, outside the EU: taxed there."
         return _free("G", "VATEX-EU-G", "Supplied outside the European Union", rule)
-    if buyer.country != seller.country and is_number_of(buyer.vat_number, buyer.country):
-        rule = (
-            f"The buyer is in {buyer.country} with VAT number {buyer.vat_number}: "
-            "the buyer owes the tax (articles 44 and 196)."
-        )
-        return _free("AE", "VATEX-EU-AE", "Reverse charge", rule)
+    if needs_evidence(seller=seller, buyer=buyer):
+        if evidence is None:
+            raise NotConfirmed(
+                f"VAT number {buyer.vat_number} is not confirmed by VIES yet, and nothing is "
+                "guessed. It is asked by itself; or confirm the number on the customer's page."
+            )
+        if evidence.is_valid:
+            rule = (
+                f"The buyer is in {buyer.country} with VAT number {buyer.vat_number}: "
+                f"the buyer owes the tax (articles 44 and 196). {evidence.words}"
+            )
+            return _free("AE", "VATEX-EU-AE", "Reverse charge", rule)
     rate = standard_rate(seller.country, on)
     return Decision("S", rate, f"{_why_domestic(seller, buyer)}: {rate} % on {on.isoformat()}.")
 

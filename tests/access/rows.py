@@ -345,6 +345,7 @@ ROWS: Mapping[str, Maker] = {
     ),
     "bank:file": by_reference(_bank_file),
     "invoices:line": by_reference(invoice_of, position=1),
+    **_each("vat:of_organisation vat:ask vat:confirm", by_reference(lambda of: of)),
 }
 
 # Not about rows of an organisation: made by the sign-in's own package, tried there.

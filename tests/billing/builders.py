@@ -8,6 +8,7 @@ from typing import Any
 
 from billing.runs import services as runs
 from billing.runs.models import BillingRun
+from billing.vat import services as vat
 from erp.base.periods import Period, merged
 from erp.catalogue.models import Offer, Plan
 from erp.contracts.models import Contract, ContractLine, LinePrice
@@ -133,6 +134,12 @@ def _organisation(
     one.path = (above.path if above else "") + one.reference + "/"
     one.save()
     return one
+
+
+def confirmed(buyer: Organisation) -> Organisation:
+    """Return a buyer whose VAT number somebody answered for, long enough for these tests."""
+    vat.confirm(buyer, why="a test", at=OPENED, by="test")
+    return buyer
 
 
 def a_contract(

@@ -43,6 +43,8 @@ RUN_TWICE = {
     "billing.ledger.tasks.sweep_deferrals": "tests/billing/ledger",
     "billing.ledger.tasks.release_deferral": "tests/billing/ledger",
     "billing.ledger.tasks.sweep_anchors": "tests/billing/ledger",
+    "billing.vat.tasks.sweep_vat_numbers": "tests/billing/vat",
+    "billing.vat.tasks.consult_register": "tests/billing/vat",
     "billing.runs.tasks.sweep_runs": "tests/billing/runs",
     "billing.runs.tasks.work_through": "tests/billing/runs",
     "billing.runs.tasks.issue_run": "tests/billing/runs",

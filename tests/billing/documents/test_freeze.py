@@ -27,6 +27,7 @@ from tests.billing.builders import (
     a_customer,
     a_provider,
     at,
+    confirmed,
 )  # fmt: skip
 
 pytestmark = pytest.mark.django_db
@@ -49,7 +50,10 @@ def issue(usage: FakeUsage) -> Issue:
 
     def made(name: str = "My site", **buyer: Any) -> Snapshot:
         a_provider(**SELLER)
-        line: ContractLine = a_contract(a_customer(**buyer), prices=PRICES)
+        customer = a_customer(**buyer)
+        if customer.vat_number:
+            confirmed(customer)
+        line: ContractLine = a_contract(customer, prices=PRICES)
         ContractLine.objects.filter(pk=line.pk).update(name=name)
         usage.exists(line, at("2026-11-16"), at("2026-12-01"))
         usage.sample(line, "20", ends_at=at("2026-11-20"))
