@@ -2,6 +2,7 @@
 
 from django.db.models import Count, F, Q, QuerySet, Sum
 
+from billing.runs import review
 from billing.runs.models import BillingRun, Outcome, RunItem
 from erp.base.tenancy import AnyUser
 
@@ -33,12 +34,18 @@ def listed(user: AnyUser) -> QuerySet[BillingRun]:
     )
 
 
-def items_of(run: BillingRun, *, outcome: str = "") -> QuerySet[RunItem]:
-    """Return what the run made of each contract: parked first, then the highest totals."""
-    found = RunItem.objects.filter(run=run).select_related(
-        "contract", "organisation", "invoice__organisation"
+def items_of(run: BillingRun, *, outcome: str = "", odd: bool = False) -> QuerySet[RunItem]:
+    """Return what the run made of each contract: parked first, then the highest totals.
+
+    Args:
+        odd: only what a person should look at.
+    """
+    found = review.with_marks(RunItem.objects.filter(run=run)).select_related(
+        "contract", "organisation", "invoice__organisation", "invoice__issuer"
     )
+    if odd:
+        found = review.odd(found)
     if outcome in Outcome.values:
         found = found.filter(outcome=outcome)
     order = F("invoice__total_minor").desc(nulls_last=True)
-    return found.order_by("-outcome", order, "pk")
+    return found.prefetch_related("invoice__lines").order_by("-outcome", order, "pk")

@@ -13,6 +13,7 @@ from billing.runs import queries, services
 from billing.runs.access import run_for
 from billing.runs.forms import RunForm
 from billing.runs.models import BillingRun, Outcome
+from billing.runs.review import marks_of
 from erp.base.doors import UserRequest, before_key, now
 from erp.base.errors import DomainError
 from erp.base.periods import month_of
@@ -98,12 +99,16 @@ def live(request: UserRequest, reference: str) -> HttpResponse:
 
 
 def _facts(request: UserRequest, run: BillingRun) -> dict[str, object]:
-    outcome = request.GET.get("outcome", "")
+    outcome, odd = request.GET.get("outcome", ""), request.GET.get("odd") == "1"
     is_issuing = run.issue_asked_at is not None and run.issue_ended_at is None
     drafts = services.drafts_of(run)
     return {
         "run": run,
-        "items": queries.items_of(run, outcome=outcome)[:MOST_ITEMS],
+        "items": [
+            (item, marks_of(item))
+            for item in queries.items_of(run, outcome=outcome, odd=odd)[:MOST_ITEMS]
+        ],
+        "odd": odd,
         "outcome": outcome,
         "outcomes": Outcome.values,
         "drafts": drafts.count() if run.finished_at else 0,
