@@ -44,7 +44,7 @@ CREATE TRIGGER adds_credit AFTER UPDATE ON billing_invoice FOR EACH ROW
 class Migration(migrations.Migration):
     dependencies = [
         ("billing", "0011_banks_tell_once"),
-        ("erp", "0010_e_invoices_as_wished"),
+        ("erp", "0011_e_invoices_as_wished"),
     ]
 
     operations = [

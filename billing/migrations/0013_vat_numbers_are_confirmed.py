@@ -29,7 +29,7 @@ CREATE TRIGGER guard BEFORE UPDATE OR DELETE ON billing_vatcheck
 class Migration(migrations.Migration):
     dependencies = [
         ("billing", "0012_credit_notes"),
-        ("erp", "0010_e_invoices_as_wished"),
+        ("erp", "0011_e_invoices_as_wished"),
     ]
 
     operations = [

@@ -5,7 +5,7 @@ from django.db import migrations, models
 
 class Migration(migrations.Migration):
     dependencies = [
-        ("erp", "0009_prices_have_terms"),
+        ("erp", "0010_api_tokens"),
     ]
 
     operations = [
