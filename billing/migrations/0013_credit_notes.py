@@ -43,7 +43,7 @@ CREATE TRIGGER adds_credit AFTER UPDATE ON billing_invoice FOR EACH ROW
 
 class Migration(migrations.Migration):
     dependencies = [
-        ("billing", "0011_banks_tell_once"),
+        ("billing", "0012_late_payers_are_reminded"),
         ("erp", "0011_e_invoices_as_wished"),
     ]
 

@@ -28,7 +28,7 @@ CREATE TRIGGER guard BEFORE UPDATE OR DELETE ON billing_vatcheck
 
 class Migration(migrations.Migration):
     dependencies = [
-        ("billing", "0012_credit_notes"),
+        ("billing", "0013_credit_notes"),
         ("erp", "0011_e_invoices_as_wished"),
     ]
 
