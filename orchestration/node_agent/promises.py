@@ -117,7 +117,7 @@ def _http(promise):
     finally:
         connection.close()
     took = int(1000 * (time.monotonic() - began))
-    if took > 1000 * seconds:
+    if took >= 1000 * seconds:
         return False, f"took longer than {seconds} s"
     wanted = promise.get("status", 200)
     if answer.status != wanted:

@@ -128,7 +128,7 @@ def world(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[World]:
     monkeypatch.setattr(clock, "monotonic", lambda: one.passed)
     one.node = Node(home, version())
     said = "orchestration.convergence.conversation.time"
-    monkeypatch.setattr(said, SimpleNamespace(time=one.wall))
+    monkeypatch.setattr(said, SimpleNamespace(time=one.wall, monotonic=time.monotonic))
     monkeypatch.setattr("orchestration.convergence.connections.session_of", lambda node: one)
     monkeypatch.setattr("orchestration.convergence.services.BUDGET", 0.0)
     yield one
