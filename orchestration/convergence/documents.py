@@ -26,7 +26,7 @@ _SOURCE = """
 SELECT md5(%(form)s || coalesce(string_agg(concat_ws(':', p.name, p.address, p.address6,
     p.port_first, p.port_count, i.reference, i.generation, i.requested_state, i.release_id,
     (SELECT string_agg(concat_ws('-', s.reference, s.generation), '+' ORDER BY s.id)
-     FROM orchestration_instance s WHERE s.host_id = i.id AND s.requested_state = 'started')),
+     FROM orchestration_instance s WHERE s.host_id = i.id AND s.requested_state <> 'destroyed')),
     ',' ORDER BY p.id), ''))
 FROM orchestration_computepartition p
 LEFT JOIN orchestration_instance i ON i.partition_id = p.id
@@ -79,7 +79,7 @@ def _source_of(node_pk: int) -> str:
 
 def document_of(node: ComputeNode) -> dict[str, Any]:
     """Return the document for a node; five statements, however many instances."""
-    entries = Instance.objects.filter(requested_state=Requested.STARTED).order_by("pk")
+    entries = Instance.objects.exclude(requested_state=Requested.DESTROYED).order_by("pk")
     held = (
         Instance.objects.select_related("release")
         .defer("release__archive")
@@ -130,9 +130,16 @@ def _of_others(instance: Instance) -> dict[str, Any]:
         found["children"] = {name: one for name, one in sorted(connections.items()) if one}
     if takes_shared(instance):
         found["shared"] = [
-            {"uid": one.reference, "generation": one.generation, "parameters": given}
-            for one in instance.shared.all()
-            # A shared instance is of the same product as its host.
-            for given in [revealed(one.parameters, product=instance.release.product)]
+            _entry(one, product=instance.release.product) for one in instance.shared.all()
         ]
     return found
+
+
+def _entry(shared: Instance, *, product: str) -> dict[str, Any]:
+    """Return what a host is told of a shared instance, which is of the same product."""
+    return {
+        "uid": shared.reference,
+        "generation": shared.generation,
+        "requested_state": shared.requested_state,
+        "parameters": revealed(shared.parameters, product=product),
+    }

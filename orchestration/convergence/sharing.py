@@ -34,13 +34,12 @@ class Verdict:
 
 def judge(shared: Instance, host: Instance, found: FoundShared | None) -> Verdict | None:
     """Return what was found, or None when nothing was said of what is wanted now."""
-    if shared.requested_state != Requested.STARTED:
-        if found is not None:
-            return None
-        is_over = shared.requested_state == Requested.DESTROYED
-        return Verdict(State.WIPED if is_over else State.STOPPED)
+    if shared.requested_state == Requested.DESTROYED:
+        return None if found else Verdict(State.WIPED)
     if found is None or found.generation != shared.generation:
         return None
+    if shared.requested_state == Requested.STOPPED:
+        return Verdict(State.STOPPED)
     if host.state != State.STARTED:
         why = f"{host.reference}, on which it stands, is {host.state}"
         return Verdict(State.STARTING if shared.state == State.PLACED else State.FAILED, why)
@@ -55,9 +54,8 @@ def gone(*, most: int) -> list[int]:
     A node that has applied a document without them says nothing more of them: most are written
     down with its report, and those that it never knew are found here.
     """
-    leaving = Instance.objects.filter(host__isnull=False).exclude(requested_state=Requested.STARTED)
-    unsettled = leaving.exclude(requested_state=Requested.STOPPED, state=State.STOPPED)
-    applied = unsettled.filter(node__applied_revision=F("node__desired_revision"))
+    leaving = Instance.objects.filter(host__isnull=False, requested_state=Requested.DESTROYED)
+    applied = leaving.filter(node__applied_revision=F("node__desired_revision"))
     rows = list(applied.order_by("pk").values_list("pk", "node")[:most])
     stale = set(documents.stale([node for _, node in rows if node], most=most))
     return [pk for pk, node in rows if node not in stale]

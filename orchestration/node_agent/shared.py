@@ -23,6 +23,7 @@ class Entries:
             {
                 "reference": one["uid"],
                 "generation": one["generation"],
+                "requested_state": one["requested_state"],
                 "parameters": one["parameters"],
             }
             for one in wanted

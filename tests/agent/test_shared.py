@@ -10,8 +10,18 @@ import pytest
 from orchestration.node_agent.shared import FILE, STATUS, Entries
 
 TWO = [
-    {"uid": "I-B", "generation": 2, "parameters": {"domain": "b.example"}},
-    {"uid": "I-A", "generation": 1, "parameters": {"domain": "a.example"}},
+    {
+        "uid": "I-B",
+        "generation": 2,
+        "requested_state": "stopped",
+        "parameters": {"domain": "b.example"},
+    },
+    {
+        "uid": "I-A",
+        "generation": 1,
+        "requested_state": "started",
+        "parameters": {"domain": "a.example"},
+    },
 ]
 
 
@@ -26,8 +36,18 @@ def test_the_entries_keep_their_order_and_are_for_the_programs_eyes_only(
     entries: Any, tmp_path: Path
 ) -> None:
     assert json.loads((tmp_path / FILE).read_text()) == [
-        {"reference": "I-B", "generation": 2, "parameters": {"domain": "b.example"}},
-        {"reference": "I-A", "generation": 1, "parameters": {"domain": "a.example"}},
+        {
+            "reference": "I-B",
+            "generation": 2,
+            "requested_state": "stopped",
+            "parameters": {"domain": "b.example"},
+        },
+        {
+            "reference": "I-A",
+            "generation": 1,
+            "requested_state": "started",
+            "parameters": {"domain": "a.example"},
+        },
     ]
     assert (tmp_path / FILE).stat().st_mode & 0o777 == 0o600
 

@@ -52,6 +52,7 @@ class Front:
         self.config.write_text(json.dumps(asked | changes))
         self.entries: dict[str, dict[str, object]] = {}
         self.generation = 0
+        self.stopped: set[str] = set()
         self.process: subprocess.Popen[bytes] | None = None
 
     def __enter__(self) -> Self:
@@ -92,7 +93,12 @@ class Front:
         path = self.place / "shared.json"
         new = path.with_suffix(".new")
         told = [
-            {"reference": reference, "generation": self.generation, "parameters": asked}
+            {
+                "reference": reference,
+                "generation": self.generation,
+                "requested_state": "stopped" if reference in self.stopped else "started",
+                "parameters": asked,
+            }
             for reference, asked in self.entries.items()
         ]
         new.write_text(json.dumps(told))

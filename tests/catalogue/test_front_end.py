@@ -397,3 +397,27 @@ def test_a_domain_stays_with_its_site_whoever_asks_for_it_later(
     front.serve(I_9=site(server, "c.example"))
     wait_for(lambda: front.status()["I-5"]["ok"] is True)
     assert front.status()["I-1"]["message"] == lost
+
+
+def test_a_stopped_site_is_served_nowhere_and_keeps_its_domain(
+    front: Front, server: Server
+) -> None:
+    front.serve(I_1=site(server, "a.example"))
+    assert front.get_tls("a.example").status == 200
+    front.stopped = {"I-1"}
+    front.serve(I_2=site(server, "a.example"))
+    lost = "a.example belongs to another site, which asked for it first"
+    messages = {name: one["message"] for name, one in front.status().items()}
+    assert messages == {"I-1": "", "I-2": lost}
+    wait_for(lambda: is_refused(front, "a.example"))
+    front.stopped = set()
+    front.serve(I_2=site(server, "b.example"))
+    wait_for(lambda: front.get_tls("a.example").status == 200)
+
+
+def is_refused(front: Front, domain: str) -> bool:
+    try:
+        front.tls(domain).close()
+    except ssl.SSLError:
+        return True
+    return False

@@ -274,9 +274,7 @@ def test_two_machines_that_call_need_two_names_only(operator: Client) -> None:
     assert "A node named shop-1 exists already." in answer.content.decode()
 
 
-def test_without_a_door_the_page_says_what_to_set(
-    operator: Client, settings: LazySettings
-) -> None:
+def test_without_a_door_the_page_says_what_to_set(operator: Client, settings: LazySettings) -> None:
     settings.NODE_DOOR = ""
     assert "TENANTRY_NODE_DOOR" in operator.get("/nodes/add-caller").content.decode()
 

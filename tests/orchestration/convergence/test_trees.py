@@ -139,7 +139,12 @@ def test_what_is_shared_is_in_the_document_of_its_host(
     assert documents.stale([node.pk], most=1) == [node.pk]
     wanted = document(node)["p0"]["shared"]
     assert wanted == [
-        {"uid": site.reference, "generation": 1, "parameters": {"domain": "a.example"}}
+        {
+            "uid": site.reference,
+            "generation": 1,
+            "requested_state": "started",
+            "parameters": {"domain": "a.example"},
+        }
     ]
     instances.request_change(
         site, state=Requested.STARTED, parameters={"domain": "b.example"}, limits={}, at=LATER
@@ -184,20 +189,21 @@ def test_a_shared_instance_fails_with_its_host(
     assert (again(site).state, again(site).state_reason) == ("failed", why)
 
 
-def test_what_was_shared_is_gone_when_the_node_has_applied_it(
+def test_a_stopped_one_stays_in_the_document_and_one_that_is_over_leaves_it(
     node: ComputeNode, host: Instance, site: Instance
 ) -> None:
     take(node, host, shared=entry(site))
-    instances.request_change(
-        site, state=Requested.STOPPED, parameters=site.parameters, limits={}, at=LATER
-    )
-    take(node, host, shared=[], applied="")
+    gone = {"parameters": site.parameters, "limits": {}, "at": LATER}
+    instances.request_change(site, state=Requested.STOPPED, **gone)
+    assert document(node)["p0"]["shared"][0]["requested_state"] == "stopped"
+    take(node, host, shared=[entry(site)[0] | {"generation": 1}])
     assert again(site).state == "started", "the node has not yet what it should"
-    take(node, host, shared=[])
+    take(node, host, shared=entry(site))
     assert again(site).state == "stopped"
-    instances.request_change(
-        site, state=Requested.DESTROYED, parameters=site.parameters, limits={}, at=LATER
-    )
+    instances.request_change(site, state=Requested.DESTROYED, **gone)
+    assert document(node)["p0"]["shared"] == []
+    take(node, host, shared=[], applied="")
+    assert again(site).state == "stopped", "the node has not yet what it should"
     take(node, host, shared=[])
     now = again(site)
     assert (now.state, now.host, now.connection_sealed, now.wiped_at) == ("wiped", None, "", LATER)
@@ -229,18 +235,14 @@ def test_what_its_node_never_knew_is_gone_by_the_sweep(
     node: ComputeNode, host: Instance, site: Instance
 ) -> None:
     take(node, host, shared=[])
-    assert sharing.gone(most=9) == []
-    gone = {"parameters": site.parameters, "limits": {}, "at": LATER}
-    instances.request_change(site, state=Requested.STOPPED, **gone)
+    instances.request_change(
+        site, state=Requested.DESTROYED, parameters=site.parameters, limits={}, at=LATER
+    )
     assert sharing.gone(most=9) == [], "the node has not applied a document without it"
-    take(node, host, shared=[], applied="")
     documents.recompute(node.pk, at=NOON)
     ComputeNode.objects.filter(pk=node.pk).update(applied_revision=F("desired_revision"))
     assert sharing.gone(most=9) == [site.pk]
     tasks.sweep_desired()
-    tasks.sweep_desired()
-    assert again(site).state == "stopped"
-    instances.request_change(site, state=Requested.DESTROYED, **gone)
     tasks.sweep_desired()
     assert (again(site).state, again(site).host) == ("wiped", None)
     sharing.settle(site.pk, at=LATER)

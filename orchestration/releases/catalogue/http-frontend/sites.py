@@ -33,6 +33,7 @@ class Site:
     backend: "Backend | None"
     asked: dict
     problems: list = field(default_factory=list)
+    is_stopped: bool = False
 
 
 def settled(entries, owners):
@@ -55,12 +56,18 @@ def settled(entries, owners):
                 site.domains.remove(domain)
                 said = f"{domain} belongs to another site, which asked for it first"
                 lost.setdefault(site.reference, []).append(said)
+    for site in sites:
+        if site.is_stopped:
+            # It keeps its domains for when it is started again, and is served nowhere.
+            site.domains, site.backend, site.problems = [], None, []
+            lost.pop(site.reference, None)
     return sites, lost
 
 
 def _site(entry):
     asked = entry["parameters"]
     site = Site(entry["reference"], entry["generation"], [], None, asked)
+    site.is_stopped = entry.get("requested_state") == "stopped"
     for name in [asked.get("domain", ""), *asked.get("aliases", [])][:MOST_DOMAINS]:
         domain = str(name).lower().rstrip(".")
         if not DOMAIN.fullmatch(domain):
