@@ -87,7 +87,7 @@ def test_a_wrong_machine_is_refused_in_words(system: System, sign_in: SignIn) ->
     page = sign_in("operator@demo.example")
     page.goto(system.url + "/nodes/add")
     page.get_by_label("Name").fill("nowhere")
-    page.get_by_label("Address").fill("127.0.0.1")
+    page.get_by_label("Address", exact=True).fill("127.0.0.1")
     page.get_by_label("SSH port").fill("1")
     page.get_by_label("Password").fill("not-the-password")
     page.get_by_role("button", name="Prepare the machine").click()
@@ -124,7 +124,7 @@ def test_an_accountant_bills_and_reads_the_books(system: System, sign_in: SignIn
     page.goto(system.url + "/ledger/")
     page.get_by_label("Books of").select_option(label="Atelier Web SARL")
     page.get_by_role("button", name="Show").click()
-    expect(page.get_by_role("region", name="Entries")).to_contain_text("Services sold")
+    expect(page.get_by_role("region", name="Entries")).to_contain_text("Set-up fees")
     looks_right(page, "ledger")
 
 
