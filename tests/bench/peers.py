@@ -139,7 +139,7 @@ def _key_on(hosts: Sequence[Host], place: Path) -> Path:
     key.touch(mode=0o600)
     key.write_text(private)
     for host in hosts:
-        host.run(f"mkdir -p /root/.ssh && echo '{public}' >> /root/.ssh/authorized_keys")
+        host.run(f"mkdir -p ~/.ssh && echo '{public}' >> ~/.ssh/authorized_keys")
     return key
 
 

@@ -74,7 +74,7 @@ def test_a_machine_is_enrolled_by_password_and_then_by_its_own_key_only(host: Ho
     assert node.is_privileged
     assert {step.state for step in node.steps.all()} == {"done"}
     assert node.partitions.count() == 3
-    keys = host.run("cat /root/.ssh/authorized_keys")
+    keys = host.run("cat ~/.ssh/authorized_keys")
     assert keys.startswith('restrict,command="')
     assert "agent.zip session" in keys
     assert not enrolment.enrol(node.pk, clock=now)
@@ -83,12 +83,12 @@ def test_a_machine_is_enrolled_by_password_and_then_by_its_own_key_only(host: Ho
 
 def test_a_one_time_key_is_taken_off_the_machine(host: Host) -> None:
     private, public = new_key()
-    host.run(f"mkdir -m 700 -p /root/.ssh && echo '{public}' > /root/.ssh/authorized_keys")
+    host.run(f"mkdir -m 700 -p ~/.ssh && echo '{public}' > ~/.ssh/authorized_keys")
     node = registered(host, password="", private_key=private)
     enrolment.enrol(node.pk, clock=now)
     node.refresh_from_db()
     assert node.state == "ready", [(s.name, s.message) for s in node.steps.all()]
-    assert public.split()[1] not in host.run("cat /root/.ssh/authorized_keys")
+    assert public.split()[1] not in host.run("cat ~/.ssh/authorized_keys")
 
 
 def test_a_wrong_password_is_said_and_can_be_mended(host: Host) -> None:
