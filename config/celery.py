@@ -40,6 +40,7 @@ TIMETABLE = {
         _every(3600, "orchestration.metering.tasks.sweep_weeks"),
         _every(15, "billing.runs.tasks.sweep_runs"),
         _every(15, "billing.documents.tasks.sweep_documents"),
+        _every(60, "billing.payments.tasks.sweep_excess"),
         _every(600, "billing.dunning.tasks.sweep_dunning"),
         _every(30, "billing.dunning.tasks.sweep_lifts"),
         _every(30, "billing.vat.tasks.sweep_vat_numbers"),
@@ -92,6 +93,7 @@ app.autodiscover_tasks(
         "billing.documents",
         "billing.dunning",
         "billing.ledger",
+        "billing.payments",
         "billing.runs",
         "billing.vat",
     ]

@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from django.db.models import Q, QuerySet
+from django.db.models import F, Q, QuerySet
 
 from billing.bank.match import Came, Owed, Proposal, numbers_in, proposals
 from billing.bank.models import BankFile, BankItem, BankStatement
@@ -71,8 +71,9 @@ def candidates(books: Organisation, found: Sequence[BankItem]) -> QuerySet[Invoi
     may |= Q(organisation__name__in=names)
     is_open = Invoice.objects.filter(issuer=books, state=Invoiced.ISSUED)
     by_payer = is_open.filter(may).values_list("organisation", flat=True)[:MOST_CANDIDATES]
-    by_amount = Q(paid_minor=0, total_minor__in=amounts)
-    known = is_open.filter(Q(organisation__in=list(by_payer)) | by_amount)
+    left = F("total_minor") - F("paid_minor") - F("credited_minor")
+    by_amount = Q(left_minor__in=amounts)
+    known = is_open.annotate(left_minor=left).filter(Q(organisation__in=list(by_payer)) | by_amount)
     return known.select_related("organisation").order_by("due_on", "pk")[:MOST_CANDIDATES]
 
 

@@ -15,10 +15,12 @@ from billing.invoicing.numbering import DateBeforeLast
 from billing.invoicing.states import Kind, State
 from billing.ledger import services as ledger
 from billing.ledger.lettering import letter_item
+from billing.rating import services as rating
 from erp.base.errors import DomainError
 from erp.base.journal import record
 from erp.base.lifecycle import move
 from erp.base.money import Amount, charge, tax
+from erp.base.nudges import announce
 
 
 class NothingToCredit(DomainError):
@@ -113,7 +115,9 @@ def issue_anew(
         raise CreditedInPart
     note = credit(row, Wish(key, why), at=at, by=by)
     drafted = services.draft(row.rating_run, at=at, by=by, replaces=row)
-    return note, services.issue(drafted, at=at, by=by)
+    anew = services.issue(drafted, at=at, by=by)
+    rating.mark_reissued(row.rating_run, invoice_number=anew.number)
+    return note, anew
 
 
 def _locked(invoice: Invoice) -> Invoice:
@@ -247,7 +251,9 @@ def _settle(invoice: Invoice, note: Invoice, *, at: datetime, by: str) -> None:
     why = f"credit note {note.number}"
     if not invoice.creditable_minor:
         move(invoice, State.CREDITED, at=at, by=by, why=why)
-    elif invoice.state == State.ISSUED and not invoice.open_minor:
+    elif invoice.state == State.ISSUED and invoice.open_minor <= 0:
         move(invoice, State.PAID, at=at, by=by, why=why)
     account = ledger.chart_of(invoice.issuer).receivable(invoice.organisation.reference)
     letter_item(invoice.issuer, account, invoice.number, at=at, by=by)
+    # What was paid of it is freed, and pays what replaces it: `billing.payments.excess`.
+    announce("invoice.credited", invoice=invoice.pk)

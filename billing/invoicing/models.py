@@ -97,7 +97,14 @@ class Invoice(Stateful):
 
     class Meta:
         ordering = ["-pk"]
-        indexes = [models.Index(fields=["organisation", "-id"], name="invoice_of_buyer")]
+        indexes = [
+            models.Index(fields=["organisation", "-id"], name="invoice_of_buyer"),
+            models.Index(
+                fields=["id"],
+                condition=Q(total_minor__lt=F("paid_minor") + F("credited_minor")),
+                name="invoice_paid_in_excess",
+            ),
+        ]
         constraints = [
             models.CheckConstraint(
                 name="invoice_state_is_known", condition=Q(state__in=State.values)

@@ -9,7 +9,7 @@ from billing.invoicing.models import Invoice
 from billing.invoicing.states import State
 from billing.ledger import services as ledger
 from billing.ledger.chart import Part
-from billing.ledger.lettering import unletter
+from billing.ledger.lettering import letter_item, unletter
 from billing.ledger.models import Journal, Posting
 from billing.payments.models import (
     NOT_MONEY,
@@ -90,11 +90,13 @@ def allocate(
 
 @transaction.atomic
 def undo(made: PaymentAllocation, *, at: datetime, by: str, why: str) -> None:
-    """Take a payment off an invoice, which is open again; the money stays as credit.
+    """Take a payment off an invoice, which is open again unless it was credited.
+
+    The money stays as credit.
 
     Raises:
         UndoneAlready: somebody did it before.
-        NotOpen: the invoice was credited since.
+        NotOpen: it was written off.
     """
     (invoice,) = locked({made.invoice_id: made.minor})
     receipt = _locked(made.receipt)
@@ -104,19 +106,21 @@ def undo(made: PaymentAllocation, *, at: datetime, by: str, why: str) -> None:
         raise UndoneAlready
     if receipt.method in NOT_MONEY:
         raise NotOpen("What was written off is no money: there is nothing to take off.")
-    _open_again(invoice, at=at, by=by, why=why)
+    if invoice.state != State.CREDITED:
+        _open_again(invoice, at=at, by=by, why=why)
     PaymentAllocation.objects.filter(pk=row.pk).update(
         undone_at=at, undone_by=by, undone_why=why[:200]
     )
     ledger.post(receipt.issuer, allocation_fact(row, "taken_off", 1, at=at), at=at)
+    if invoice.state == State.CREDITED:
+        account = ledger.chart_of(invoice.issuer).receivable(invoice.organisation.reference)
+        letter_item(invoice.issuer, account, invoice.number, at=at, by=by)
     record(receipt, "taken_off", at=at, by=by, why=why, invoice=invoice.number, minor=row.minor)
 
 
 def _open_again(invoice: Invoice, *, at: datetime, by: str, why: str) -> None:
     if invoice.state == State.PAID:
         move(invoice, State.ISSUED, at=at, by=by, why=why)
-    elif invoice.state != State.ISSUED:
-        raise NotOpen(f"{invoice} is {invoice.state}: its payments stay.")
     leg = Posting.objects.filter(
         organisation=invoice.issuer, item=invoice.number, lettering__isnull=False
     )

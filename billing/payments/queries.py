@@ -1,10 +1,10 @@
 """Which receipts a reader sees."""
 
-from django.db.models import Prefetch, Q, QuerySet
+from django.db.models import Exists, F, OuterRef, Prefetch, Q, QuerySet
 
 from billing.invoicing.models import Invoice
 from billing.invoicing.states import State
-from billing.payments.models import PaymentAllocation, Payout, Receipt
+from billing.payments.models import NOT_MONEY, PaymentAllocation, Payout, Receipt
 from erp.base.tenancy import AnyUser
 from erp.customers.access import memberships_of
 from erp.customers.states import Right
@@ -24,6 +24,19 @@ def listed(user: AnyUser) -> QuerySet[Receipt]:
 def of_invoice(invoice: Invoice) -> QuerySet[PaymentAllocation]:
     """Return what is paid on an invoice, oldest first."""
     return invoice.allocations.filter(undone_at=None).select_related("receipt").order_by("pk")
+
+
+def money_on(invoice: Invoice) -> QuerySet[PaymentAllocation]:
+    """Return the money that pays an invoice: what was written off is none."""
+    standing = invoice.allocations.filter(undone_at=None).exclude(receipt__method__in=NOT_MONEY)
+    return standing.select_related("receipt__issuer", "receipt__organisation")
+
+
+def in_excess() -> QuerySet[Invoice]:
+    """Return the invoices on which more money is than is owed of them since they were credited."""
+    paid = Invoice.objects.filter(total_minor__lt=F("paid_minor") + F("credited_minor"))
+    money = PaymentAllocation.objects.filter(invoice=OuterRef("pk"), undone_at=None)
+    return paid.filter(Exists(money.exclude(receipt__method__in=NOT_MONEY))).order_by("pk")
 
 
 def allocations_of(receipt: Receipt) -> QuerySet[PaymentAllocation]:

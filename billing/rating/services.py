@@ -116,3 +116,8 @@ def mark_billed(run: RatingRun, *, invoice_number: str) -> None:
         )
         for line in run.lines.all()
     )
+
+
+def mark_reissued(run: RatingRun, *, invoice_number: str) -> None:
+    """Name the invoice that bills the run's windows from now on: later corrections name it."""
+    BilledWindow.objects.filter(rated_line__run=run).update(invoice_number=invoice_number)

@@ -43,6 +43,8 @@ RUN_TWICE = {
     "billing.ledger.tasks.sweep_deferrals": "tests/billing/ledger",
     "billing.ledger.tasks.release_deferral": "tests/billing/ledger",
     "billing.ledger.tasks.sweep_anchors": "tests/billing/ledger",
+    "billing.payments.tasks.sweep_excess": "tests/billing/payments",
+    "billing.payments.tasks.free_excess": "tests/billing/payments",
     "billing.vat.tasks.sweep_vat_numbers": "tests/billing/vat",
     "billing.vat.tasks.consult_register": "tests/billing/vat",
     "billing.runs.tasks.sweep_runs": "tests/billing/runs",

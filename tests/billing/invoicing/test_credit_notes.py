@@ -20,9 +20,11 @@ from billing.invoicing.credits import (
     issue_anew,
     left_of,
 )
-from billing.invoicing.models import Invoice
+from billing.invoicing.models import Invoice, InvoiceLine
 from billing.ledger.models import Entry, Posting
 from billing.payments.services import Money, NotOpen, record_payment
+from erp.base.periods import Period
+from erp.contracts.models import ContractLine
 from erp.customers.models import Organisation
 from tests.billing.builders import NOVEMBER, OPENED, FakeUsage, a_contract, a_run, at
 
@@ -170,6 +172,22 @@ def test_an_invoice_is_credited_and_issued_anew_with_the_facts_of_today(invoice:
     again = issue_anew(invoice, key="K-1", why="Wrong name", at=OPENED, by="anna")
     assert [one.pk for one in again] == [note.pk, anew.pk]
     no_law_is_broken()
+
+
+def test_a_late_line_names_the_invoice_that_stands_not_the_one_it_replaced(
+    invoice: Invoice, usage: FakeUsage
+) -> None:
+    line = ContractLine.objects.get()
+    _, anew = issue_anew(invoice, key="K-1", why="Wrong name", at=OPENED, by="anna")
+    _, last = issue_anew(anew, key="K-2", why="Wrong street", at=OPENED, by="anna")
+    usage.sample(line, "10", ends_at=at("2026-11-21"), stored_at=at("2026-12-05"))
+    december = Period(at("2026-12-01"), at("2027-01-01"))
+    usage.exists(line, december.start, december.end)
+    usage.sample(line, "1", ends_at=at("2026-12-21"))
+    a_run(december, opened_at=at("2027-01-01T06:00"))
+    late = InvoiceLine.objects.exclude(corrects_number="").get()
+    assert (last.number, late.corrects_number) == ("F-2026-0003", "F-2026-0003")
+    assert late.description == "My site: late CPU hours, corrects F-2026-0003"
 
 
 def test_what_was_credited_in_part_is_not_issued_anew(invoice: Invoice) -> None:
