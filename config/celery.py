@@ -22,6 +22,7 @@ TIMETABLE = {
     entry["task"]: entry
     for entry in (
         _every(30, "erp.contracts.tasks.sweep_expired"),
+        _every(30, "erp.contracts.tasks.sweep_changes"),
         _every(15, "erp.outbox.tasks.sweep_mails"),
         _every(5, "erp.outbox.tasks.sweep_deliveries"),
         _every(3600, "erp.outbox.tasks.sweep_old_deliveries"),

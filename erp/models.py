@@ -2,7 +2,7 @@
 
 from erp.base.journal import JournalLine
 from erp.catalogue.models import Offer, Plan, Price, PriceList
-from erp.contracts.models import Contract, ContractLine, LinePrice
+from erp.contracts.models import Contract, ContractLine, LineChange, LinePrice
 from erp.customers.models import Member, Organisation
 from erp.orders.models import Order
 from erp.outbox.models import Delivery, Endpoint, Mail, Preference
@@ -14,6 +14,7 @@ __all__ = [
     "Delivery",
     "Endpoint",
     "JournalLine",
+    "LineChange",
     "LinePrice",
     "Mail",
     "Member",

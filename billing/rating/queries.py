@@ -1,7 +1,7 @@
 """Gather the facts that pricing needs."""
 
 from collections.abc import Collection, Iterable, Mapping, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from datetime import datetime
 from decimal import Decimal
 
@@ -19,6 +19,8 @@ from erp.ports import usage_source
 
 # How many billed windows back a late sample is still looked for: a year of months.
 WINDOWS_BACK = 12
+# In which order the prices of a line are billed.
+_ORDER = {PriceKind.RECURRING: 0, PriceKind.SETUP: 1, PriceKind.METERED: 2}
 
 
 def window_of(contract: Contract, end: datetime) -> Period | None:
@@ -33,48 +35,136 @@ def window_of(contract: Contract, end: datetime) -> Period | None:
     return Period(start, end) if start < end else None
 
 
-def services_of(contract: Contract, window: Period, cut_off: datetime) -> list[Service]:
-    """Return what each line of the contract was in the window."""
-    lines = list(contract.lines.prefetch_related("prices").order_by("position"))
-    tariffs = {line.pk: tariffs_of(line.prices.all()) for line in lines}
-    return services_at(lines, tariffs, window, cut_off)
+def services_of(
+    contract: Contract, window: Period, cut_off: datetime
+) -> list[tuple[Service, Period]]:
+    """Return what each line of the contract was in the window, each with the time to rate."""
+    lines = contract.lines.prefetch_related("prices").order_by("position")
+    found = [one for line in lines for one in versions_of(line, line.prices.all(), window)]
+    return services_at(found, window, cut_off)
+
+
+@dataclass(frozen=True, slots=True)
+class Version:
+    """What of a line is rated together: prices that are in force over the same time.
+
+    Args:
+        part: the time, inside the window that is rated.
+    """
+
+    line: ContractLine
+    quantity: Decimal
+    tariffs: tuple[Tariff, ...]
+    part: Period
+
+    @property
+    def is_metered(self) -> bool:
+        """Return whether anything of it is billed by usage."""
+        return any(tariff.kind == PriceKind.METERED for tariff in self.tariffs)
+
+
+def versions_of(line: ContractLine, prices: Iterable[LinePrice], window: Period) -> list[Version]:
+    """Return the versions of a line in the window, the earliest first."""
+    groups: dict[tuple[Period, Decimal], list[LinePrice]] = {}
+    for price in prices:
+        part = price.within(window)
+        if part:
+            groups.setdefault((part, price.quantity), []).append(price)
+    found = [
+        Version(line, quantity, tariffs_of(its), part) for (part, quantity), its in groups.items()
+    ]
+    return sorted(found, key=lambda one: (one.part, _ORDER[PriceKind(one.tariffs[0].kind)]))
 
 
 def services_at(
-    lines: Sequence[ContractLine],
-    tariffs: Mapping[int, tuple[Tariff, ...]],
-    window: Period,
-    cut_off: datetime,
-) -> list[Service]:
-    """Return what the lines were in the window at these tariffs; as many statements for any."""
-    keys = [row.pk for row in lines]
+    versions: Sequence[Version], window: Period, cut_off: datetime
+) -> list[tuple[Service, Period]]:
+    """Return what the versions were, each with its part of the window.
+
+    As many statements for any number of lines, and one more for each part of its own.
+    """
+    keys = list({one.line.pk for one in versions})
     existed = converged(keys, window)
-    usage: dict[int, dict[str, Measured]] = {}
-    for (line, meter), one in measured(tariffs, window, cut_off, existed=existed).items():
-        usage.setdefault(line, {})[meter] = one
+    usage = _usage_of(versions, window, cut_off, existed)
     set_up = BilledWindow.objects.filter(line__in=keys, kind=PriceKind.SETUP)
     done = set(set_up.values_list("line_id", flat=True))
     return [
-        Service(
-            line=row.pk,
-            name=row.name,
-            quantity=row.quantity,
-            tariffs=tariffs[row.pk],
-            converged=existed.get(row.pk, ()),
-            usage=usage.get(row.pk, {}),
-            setup_due=row.pk not in done,
+        (
+            Service(
+                line=one.line.pk,
+                name=one.line.name,
+                quantity=one.quantity,
+                tariffs=one.tariffs,
+                converged=within(existed.get(one.line.pk, ()), one.part),
+                usage=usage.get((one.line.pk, one.part), {}),
+                setup_due=one.line.pk not in done,
+            ),
+            one.part,
         )
-        for row in lines
+        for one in versions
     ]
+
+
+def _usage_of(
+    versions: Sequence[Version],
+    window: Period,
+    cut_off: datetime,
+    existed: Mapping[int, Sequence[Period]],
+) -> dict[tuple[int, Period], dict[str, Measured]]:
+    """Return what each version used, per meter.
+
+    A part so short that no sample ends in it used nothing, if the meter was read in the window.
+    """
+    parts: dict[Period, dict[int, tuple[Tariff, ...]]] = {}
+    for one in versions:
+        if one.is_metered:
+            its = parts.setdefault(one.part, {})
+            its[one.line.pk] = its.get(one.line.pk, ()) + one.tariffs
+    found: dict[tuple[int, Period], dict[str, Measured]] = {}
+    for part, tariffs in parts.items():
+        for (line, meter), used in measured(tariffs, part, cut_off, existed=existed).items():
+            found.setdefault((line, part), {})[meter] = used
+    short = {part: its for part, its in parts.items() if part != window}
+    for key, meter, nothing in _silent(short, found, window, cut_off):
+        found.setdefault(key, {})[meter] = nothing
+    return found
+
+
+def _silent(
+    parts: Mapping[Period, Mapping[int, Sequence[Tariff]]],
+    found: Mapping[tuple[int, Period], Mapping[str, Measured]],
+    window: Period,
+    cut_off: datetime,
+) -> list[tuple[tuple[int, Period], str, Measured]]:
+    """Return what used nothing because no sample ends in its part: the meter was read before."""
+    missing = [
+        ((line, part), tariff.meter)
+        for part, tariffs in parts.items()
+        for line, its in tariffs.items()
+        for tariff in its
+        if tariff.kind == PriceKind.METERED and tariff.meter not in found.get((line, part), {})
+    ]
+    if not missing:
+        return []
+    lines = {line for (line, _), _ in missing}
+    read = usage_source().usage(lines=lines, period=window, stored_before=cut_off)
+    nothing = {
+        (one.line, one.meter): Measured(Decimal(0), 0, one.first_at, one.last_at) for one in read
+    }
+    return [
+        (key, meter, nothing[key[0], meter]) for key, meter in missing if (key[0], meter) in nothing
+    ]
+
+
+def within(periods: Sequence[Period], part: Period) -> tuple[Period, ...]:
+    """Return what of the periods lies in the part."""
+    return tuple(common for period in periods if (common := period.overlap(part)))
 
 
 def converged(lines: Collection[int], window: Period) -> dict[int, tuple[Period, ...]]:
     """Return when each line's service existed inside the window."""
     found = usage_source().converged(lines=lines, period=window)
-    return {
-        line: tuple(common for period in periods if (common := period.overlap(window)))
-        for line, periods in found.items()
-    }
+    return {line: within(periods, window) for line, periods in found.items()}
 
 
 def measured(
@@ -174,8 +264,7 @@ def _billed(
 
 def tariffs_of(prices: Iterable[LinePrice | Price]) -> tuple[Tariff, ...]:
     """Return prices as pricing knows them, in the order of their lines."""
-    order = {PriceKind.RECURRING: 0, PriceKind.SETUP: 1, PriceKind.METERED: 2}
-    prices = sorted(prices, key=lambda price: (order[PriceKind(price.kind)], price.meter))
+    prices = sorted(prices, key=lambda price: (_ORDER[PriceKind(price.kind)], price.meter))
     return tuple(
         Tariff(
             price.kind,

@@ -32,8 +32,8 @@ def price(contract: Contract, *, window: Period, cut_off: datetime) -> list[Char
         TooManyLines: the sanity bound.
     """
     found: list[Charge] = []
-    for service in queries.services_of(contract, window, cut_off):
-        found += charges(service, window, contract.currency)
+    for service, part in queries.services_of(contract, window, cut_off):
+        found += charges(service, part, contract.currency)
     found += _late(contract, cut_off)
     if len(found) > MOST_LINES:
         raise TooManyLines

@@ -1,20 +1,24 @@
 """What would real usage have cost at other prices: the billing engine itself, nothing stored."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
+from decimal import Decimal
 
 from django.db.models import Q, QuerySet
 
 from billing.rating import queries
 from billing.rating.price import charges
-from billing.rating.tariffs import Service, Tariff
+from billing.rating.queries import versions_of
+from billing.rating.tariffs import Service
 from erp.base.errors import DomainError
 from erp.base.periods import Period
-from erp.catalogue.models import Plan, Price, PriceList
+from erp.catalogue.models import Plan, Price, PriceKind, PriceList
 from erp.catalogue.queries import price_list_of
 from erp.contracts.models import Contract, ContractLine
 from erp.contracts.states import State
+
+Rated = tuple[Service, Period]
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,43 +86,62 @@ def _simulated(
     for price in Price.objects.filter(price_list=price_list, plan__in=[p.pk for _, p in wanted]):
         listed.setdefault(price.plan_id, []).append(price)
     lines = list({line.pk: line for line, _ in wanted}.values())
-    agreed = {line.pk: queries.tariffs_of(line.prices.all()) for line in lines}
-    now = _services(lines, agreed, period, cut_off)
+    agreed = [one for line in lines for one in versions_of(line, line.prices.all(), period)]
+    now = _services(agreed, period, cut_off)
     # One line may be asked about on several plans: each plan is gathered by itself.
-    other: dict[tuple[int, int], Service] = {}
+    other: dict[tuple[int, int], list[Rated]] = {}
     for plan, prices in listed.items():
         its = [line for line, asked in wanted if asked.pk == plan]
-        tariffs = {line.pk: queries.tariffs_of(prices) for line in its}
-        found = _services(its, tariffs, period, cut_off)
-        other |= {(line, plan): service for line, service in found.items()}
+        versions = [one for line in its for one in _as_listed(line, prices, period)]
+        found = _services(versions, period, cut_off)
+        other |= {(line, plan): services for line, services in found.items()}
     return [
-        _one(line, plan, now[line.pk], other.get((line.pk, plan.pk)), period)
+        _one(line, plan, now.get(line.pk, []), other.get((line.pk, plan.pk)))
         for line, plan in wanted
     ]
 
 
+def _as_listed(
+    line: ContractLine, prices: Sequence[Price], period: Period
+) -> list[queries.Version]:
+    """Return what a line would have been at listed prices: as many pieces as it had, and when."""
+    tariffs = queries.tariffs_of(prices)
+    return [
+        queries.Version(line, quantity, tariffs, part)
+        for part, quantity in _quantities(line, period)
+    ]
+
+
+def _quantities(line: ContractLine, period: Period) -> list[tuple[Period, Decimal]]:
+    """Return how many pieces the line was over the parts of the period, by its base price."""
+    prices = sorted(line.prices.all(), key=lambda one: one.kind != PriceKind.RECURRING)
+    dated = [one for one in prices if (one.kind, one.meter) == (prices[0].kind, prices[0].meter)]
+    found = [(part, one.quantity) for one in dated if (part := one.within(period))]
+    return sorted(found) or [(period, line.quantity)]
+
+
 def _services(
-    lines: Sequence[ContractLine],
-    tariffs: Mapping[int, tuple[Tariff, ...]],
-    period: Period,
-    cut_off: datetime,
-) -> dict[int, Service]:
-    found = queries.services_at(lines, tariffs, period, cut_off)
-    return {one.line: replace(one, setup_due=False) for one in found}
+    versions: Sequence[queries.Version], period: Period, cut_off: datetime
+) -> dict[int, list[Rated]]:
+    found: dict[int, list[Rated]] = {}
+    for service, part in queries.services_at(versions, period, cut_off):
+        found.setdefault(service.line, []).append((replace(service, setup_due=False), part))
+    return found
 
 
 def _one(
-    line: ContractLine, plan: Plan, now: Service, other: Service | None, period: Period
+    line: ContractLine, plan: Plan, now: Sequence[Rated], other: Sequence[Rated] | None
 ) -> Simulated:
-    agreed_minor, reason = _minor(now, line.contract, period)
+    agreed_minor, reason = _minor(now, line.contract)
     if other is None:
         return Simulated(line, plan, agreed_minor, None, f"The list has no price for {plan}.")
-    other_minor, other_reason = _minor(other, line.contract, period)
+    other_minor, other_reason = _minor(other, line.contract)
     return Simulated(line, plan, agreed_minor, other_minor, reason or other_reason)
 
 
-def _minor(service: Service, contract: Contract, period: Period) -> tuple[int | None, str]:
+def _minor(services: Sequence[Rated], contract: Contract) -> tuple[int | None, str]:
     try:
-        return sum(one.minor for one in charges(service, period, contract.currency)), ""
+        found = [one for rated in services for one in charges(*rated, contract.currency)]
     except DomainError as refusal:
         return None, str(refusal)
+    return sum(one.minor for one in found), ""

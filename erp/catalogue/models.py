@@ -20,6 +20,13 @@ class PriceKind(models.TextChoices):
     METERED = "metered"
 
 
+class Upgrades(models.TextChoices):
+    """What the month costs in which somebody goes up to a greater plan."""
+
+    PRORATED = "prorated", "Each plan for its part of the month"
+    FULL_MONTH = "full_month", "The greater plan for the whole month"
+
+
 class Offer(models.Model):
     """A software product that the provider sells, and resellers sell on."""
 
@@ -75,6 +82,7 @@ class PriceList(models.Model):
     reference = models.CharField(max_length=12, unique=True, default=partial(reference, "L"))
     name = models.CharField(max_length=100)
     currency = models.CharField(max_length=3)
+    upgrades = models.CharField(max_length=10, choices=Upgrades.choices, default=Upgrades.PRORATED)
     starts_at = models.DateTimeField()
     ends_at = models.DateTimeField(null=True, blank=True)
 
@@ -125,6 +133,8 @@ class Price(models.Model):
     included_quantity = models.DecimalField(max_digits=20, decimal_places=6, default=0)
     # How a metered price makes money of a quantity, beyond a price per unit: erp.catalogue.terms.
     terms = models.JSONField(default=dict, blank=True)
+    # A base price may be billed when its month begins, and not when it is over.
+    in_advance = models.BooleanField(default=False)
 
     objects = TenantQuerySet["Price"].as_manager()
 
@@ -137,6 +147,10 @@ class Price(models.Model):
             models.CheckConstraint(
                 name="price_not_negative",
                 condition=Q(unit_price__gte=0) & Q(included_quantity__gte=0),
+            ),
+            models.CheckConstraint(
+                name="price_base_price_in_advance",
+                condition=Q(in_advance=False) | Q(kind=PriceKind.RECURRING),
             ),
             models.CheckConstraint(
                 name="price_metered_has_a_meter",

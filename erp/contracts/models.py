@@ -1,17 +1,22 @@
 """What was agreed: lines with quantity, prices and terms, in force over a time."""
 
+from datetime import datetime
+from decimal import Decimal
 from functools import partial
 from typing import Any
 
+from django.contrib.postgres.constraints import ExclusionConstraint
+from django.contrib.postgres.fields import DateTimeRangeField, RangeOperators
 from django.db import models
-from django.db.models import F, Q
+from django.db.models import F, Func, Q
 
 from erp.base.identifiers import reference
 from erp.base.lifecycle import Stateful
+from erp.base.periods import Period
 from erp.base.secret_parameters import shown
 from erp.base.tenancy import TenantQuerySet
-from erp.catalogue.models import Plan, PriceKind
-from erp.contracts.states import ARROWS, State
+from erp.catalogue.models import Plan, PriceKind, Upgrades
+from erp.contracts.states import ARROWS, CHANGE_ARROWS, ChangeState, State
 from erp.customers.models import Organisation
 from erp.orders.models import Order
 
@@ -90,7 +95,12 @@ class ContractLine(models.Model):
 
 
 class LinePrice(models.Model):
-    """A price as agreed: copied from the price list when the order was accepted."""
+    """A price as agreed, in force over [starts_at, ends_at).
+
+    Copied from the price list when the order was accepted, or when plan or quantity changed: a
+    change ends the prices before it and begins its own. Without a start it is in force since the
+    line is there, without an end for as long as it is.
+    """
 
     organisation = models.ForeignKey(Organisation, on_delete=models.PROTECT)
     line = models.ForeignKey(ContractLine, on_delete=models.PROTECT, related_name="prices")
@@ -101,18 +111,113 @@ class LinePrice(models.Model):
     included_quantity = models.DecimalField(max_digits=20, decimal_places=6, default=0)
     # How a metered price makes money of a quantity, beyond a price per unit: erp.catalogue.terms.
     terms = models.JSONField(default=dict, blank=True)
+    # How many pieces of the line it prices.
+    quantity = models.DecimalField(max_digits=12, decimal_places=3, default=Decimal(1))
+    in_advance = models.BooleanField(default=False)
+    starts_at = models.DateTimeField(null=True, blank=True)
+    ends_at = models.DateTimeField(null=True, blank=True)
 
     objects = TenantQuerySet["LinePrice"].as_manager()
 
     class Meta:
-        ordering = ["line", "kind", "meter"]
+        ordering = ["line", "kind", "meter", "pk"]
         constraints = [
-            models.UniqueConstraint(fields=["line", "kind", "meter"], name="lineprice_once"),
+            ExclusionConstraint(
+                name="lineprice_one_at_a_time",
+                expressions=[
+                    ("line", RangeOperators.EQUAL),
+                    ("kind", RangeOperators.EQUAL),
+                    ("meter", RangeOperators.EQUAL),
+                    (
+                        Func(
+                            "starts_at",
+                            "ends_at",
+                            function="TSTZRANGE",
+                            output_field=DateTimeRangeField(),
+                        ),
+                        RangeOperators.OVERLAPS,
+                    ),
+                ],
+            ),
             models.CheckConstraint(
                 name="lineprice_not_negative",
-                condition=Q(unit_price__gte=0) & Q(included_quantity__gte=0),
+                condition=Q(unit_price__gte=0) & Q(included_quantity__gte=0) & Q(quantity__gt=0),
+            ),
+            models.CheckConstraint(
+                name="lineprice_ends_after_it_starts",
+                condition=Q(starts_at=None) | Q(ends_at=None) | Q(ends_at__gt=F("starts_at")),
+            ),
+            models.CheckConstraint(
+                name="lineprice_base_price_in_advance",
+                condition=Q(in_advance=False) | Q(kind=PriceKind.RECURRING),
             ),
         ]
 
     def __str__(self) -> str:
         return f"{self.line} {self.kind} {self.meter}".strip()
+
+    def is_in_force(self, at: datetime) -> bool:
+        """Return whether it prices this moment."""
+        has_begun = self.starts_at is None or self.starts_at <= at
+        return has_begun and (self.ends_at is None or at < self.ends_at)
+
+    def within(self, window: Period) -> Period | None:
+        """Return the part of the window in which it is in force."""
+        start = max(self.starts_at or window.start, window.start)
+        end = min(self.ends_at or window.end, window.end)
+        return Period(start, end) if start < end else None
+
+
+class LineChange(Stateful):
+    """A change of plan or quantity of a line: in force at once, or planned for the renewal.
+
+    Its prices stand in the line's prices, dated, from the moment in which it is asked for.
+    """
+
+    arrows = CHANGE_ARROWS
+    organisation = models.ForeignKey(Organisation, on_delete=models.PROTECT)
+    line = models.ForeignKey(ContractLine, on_delete=models.PROTECT, related_name="changes")
+    reference = models.CharField(max_length=12, unique=True, default=partial(reference, "H"))
+    idempotency_key = models.CharField(max_length=80)
+    from_plan = models.ForeignKey(Plan, on_delete=models.PROTECT, related_name="+")
+    to_plan = models.ForeignKey(Plan, on_delete=models.PROTECT, related_name="+")
+    from_quantity = models.DecimalField(max_digits=12, decimal_places=3)
+    to_quantity = models.DecimalField(max_digits=12, decimal_places=3)
+    upgrades = models.CharField(max_length=10, choices=Upgrades.choices)
+    effective_at = models.DateTimeField()
+    # From when the base price counts: before it takes effect where an upgrade pays the month.
+    base_from = models.DateTimeField()
+    monthly_before_minor = models.BigIntegerField()
+    monthly_after_minor = models.BigIntegerField()
+    asked_at = models.DateTimeField()
+    asked_by = models.CharField(max_length=150)
+
+    objects = TenantQuerySet["LineChange"].as_manager()
+
+    class Meta:
+        verbose_name = "change"
+        ordering = ["-pk"]
+        indexes = [
+            models.Index(
+                fields=["effective_at"], condition=Q(state="planned"), name="linechange_planned"
+            )
+        ]
+        constraints = [
+            models.UniqueConstraint(
+                fields=["line", "idempotency_key"], name="linechange_once_per_key"
+            ),
+            models.UniqueConstraint(
+                fields=["line"],
+                condition=Q(state=ChangeState.PLANNED),
+                name="linechange_one_planned",
+            ),
+            models.CheckConstraint(
+                name="linechange_state_is_known", condition=Q(state__in=ChangeState.values)
+            ),
+            models.CheckConstraint(
+                name="linechange_quantity_positive", condition=Q(to_quantity__gt=0)
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return self.reference

@@ -5,16 +5,17 @@ from datetime import datetime
 from decimal import Decimal
 from typing import Any
 
-from django.db.models import QuerySet, Sum
+from django.db.models import DecimalField, F, Q, QuerySet, Sum
+from django.db.models.functions import Round
 
 from erp.base.journal import history
-from erp.base.money import charge
+from erp.base.money import charge, exponent
 from erp.base.periods import Period, add_months
 from erp.base.tenancy import AnyUser
 from erp.catalogue.models import PriceKind
 from erp.catalogue.terms import Aggregation, included_in, pieces, read
-from erp.contracts.models import Contract, ContractLine, LinePrice
-from erp.contracts.states import State
+from erp.contracts.models import Contract, ContractLine, LineChange, LinePrice
+from erp.contracts.states import ChangeState, State
 from erp.customers.models import Member, Organisation
 from erp.orders.models import Order
 from erp.ports import usage_source
@@ -23,6 +24,12 @@ from erp.ports import usage_source
 def expired(now: datetime) -> QuerySet[Contract]:
     """Return contracts past their end that are not ended."""
     return Contract.objects.filter(ends_at__lte=now).exclude(state=State.ENDED)
+
+
+def due_changes(now: datetime) -> QuerySet[LineChange]:
+    """Return planned changes whose time has come, the earliest first."""
+    planned = LineChange.objects.filter(state=ChangeState.PLANNED, effective_at__lte=now)
+    return planned.order_by("effective_at", "pk")
 
 
 def committed_minor(buyer: Organisation, currency: str, *, at: datetime) -> int:
@@ -35,17 +42,30 @@ def committed_minor(buyer: Organisation, currency: str, *, at: datetime) -> int:
     month = Period(add_months(at, -1, anchor=at.day), at)
     sold = Contract.objects.filter(organisation=buyer, currency=currency)
     running = sold.filter(state__in=[State.ACTIVE, State.SUSPENDED])
-    monthly = int(running.aggregate(total=Sum("order__monthly_minor"))["total"] or 0)
     begun = Order.objects.filter(contract__in=sold.filter(starts_at__gt=month.start))
     set_up = sum(setup_minor(order.prices, currency) for order in begun.only("prices"))
     lines = ContractLine.objects.filter(contract__in=running)
-    return monthly + set_up + _used_minor(lines, month, currency)
+    return base_minor(lines, currency, at=at) + set_up + _used_minor(lines, month, currency)
+
+
+def prices_in_force(at: datetime) -> QuerySet[LinePrice]:
+    """Return the prices of all lines that are in force at the moment."""
+    has_begun = Q(starts_at=None) | Q(starts_at__lte=at)
+    return LinePrice.objects.filter(has_begun, Q(ends_at=None) | Q(ends_at__gt=at))
+
+
+def base_minor(lines: QuerySet[ContractLine], currency: str, *, at: datetime) -> int:
+    """Return the base price of a month of these lines, in minor units."""
+    found = prices_in_force(at).filter(line__in=lines, kind=PriceKind.RECURRING)
+    exact = F("unit_price") * F("quantity") * 10 ** exponent(currency)
+    each = found.annotate(minor=Round(exact, output_field=DecimalField()))
+    return int(each.aggregate(total=Sum("minor"))["total"] or 0)
 
 
 def first_month_minor(order: Order) -> int:
     """Return base price, set-up and commitments of an order: its month before anything is used."""
     metered = [
-        LinePrice(line=ContractLine(quantity=Decimal(1)), **(price | _amounts(price)))
+        LinePrice(**(price | _amounts(price)))
         for price in order.prices
         if price["kind"] == PriceKind.METERED
     ]
@@ -68,8 +88,7 @@ def setup_minor(prices: Sequence[Mapping[str, Any]], currency: str) -> int:
 
 def _used_minor(lines: QuerySet[ContractLine], month: Period, currency: str) -> int:
     """Return what the lines used in a month at their metered prices, two statements for all."""
-    metered = LinePrice.objects.filter(line__in=lines, kind=PriceKind.METERED)
-    prices = list(metered.select_related("line"))
+    prices = list(prices_in_force(month.end).filter(line__in=lines, kind=PriceKind.METERED))
     keys = {price.line_id for price in prices}
     found = usage_source().usage(lines=keys, period=month, stored_before=month.end) if keys else ()
     used = {(one.line, one.meter): one.quantity for one in found}
@@ -84,7 +103,7 @@ def _metered_minor(price: LinePrice, used: Decimal, currency: str) -> int:
     terms = read(price.terms, unit_price=price.unit_price, included=price.included_quantity)
     if terms.aggregation != Aggregation.SUM:
         used = Decimal(0)
-    scale = price.line.quantity
+    scale = price.quantity
     included = included_in(terms, scale)
     found = pieces(terms, used, included=included, scale=scale, currency=currency)
     return sum(one.minor(currency) for one in found)

@@ -79,7 +79,7 @@ def accept(order: Order, *, by: str, at: datetime) -> Contract:
     )
     _add_line(contract, order)
     record(contract, "active", at=at, by=by, why=f"order {order.reference}")
-    _tell(contract, State.ACTIVE, at=at)
+    tell(contract, State.ACTIVE, at=at)
     return contract
 
 
@@ -97,7 +97,9 @@ def _add_line(contract: Contract, order: Order) -> None:
         sla=order.plan.sla | order.sla,
     )
     LinePrice.objects.bulk_create(
-        LinePrice(organisation_id=contract.organisation_id, line=line, **price)
+        LinePrice(
+            organisation_id=contract.organisation_id, line=line, quantity=line.quantity, **price
+        )
         for price in order.prices
     )
 
@@ -131,10 +133,10 @@ def _move(
     also: Mapping[str, Any] | None = None,
 ) -> None:
     move(contract, to, at=at, by=by, why=why, also=also)
-    _tell(contract, to, at=at)
+    tell(contract, to, at=at)
 
 
-def _tell(contract: Contract, what: str, *, at: datetime) -> None:
+def tell(contract: Contract, what: str, *, at: datetime) -> None:
     """Hurry what follows the contract, and tell the programs of its organisation."""
     announce("contract.changed", contract=contract.pk)
     data = {
@@ -171,4 +173,4 @@ def change_parameters(
         return
     ContractLine.objects.filter(pk=line.pk).update(parameters=after)
     record(contract, "changed", at=at, by=by, before=shown(before), after=shown(after))
-    _tell(contract, "parameters", at=at)
+    tell(contract, "parameters", at=at)

@@ -1,4 +1,4 @@
-"""The states of a contract: they are the permission to run."""
+"""The states of a contract, which are the permission to run, and of changes to its lines."""
 
 from django.db.models import TextChoices
 
@@ -19,4 +19,19 @@ ARROWS: Arrows = {
     State.ACTIVE: frozenset({State.SUSPENDED, State.ENDED}),
     State.SUSPENDED: frozenset({State.ACTIVE, State.ENDED}),
     State.ENDED: frozenset(),
+}
+
+
+class ChangeState(TextChoices):
+    """What became of a change of plan or quantity."""
+
+    PLANNED = "planned"
+    APPLIED = "applied"
+    CANCELLED = "cancelled"
+
+
+CHANGE_ARROWS: Arrows = {
+    ChangeState.PLANNED: frozenset({ChangeState.APPLIED, ChangeState.CANCELLED}),
+    ChangeState.APPLIED: frozenset(),
+    ChangeState.CANCELLED: frozenset(),
 }

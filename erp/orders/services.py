@@ -163,6 +163,7 @@ def _as_shown(price: Price) -> dict[str, Any]:
         "unit_price": str(price.unit_price),
         "included_quantity": str(price.included_quantity),
         "terms": price.terms,
+        "in_advance": price.in_advance,
     }
 
 

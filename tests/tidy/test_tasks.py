@@ -34,6 +34,8 @@ RUN_TWICE = {
     "orchestration.monitoring.tasks.sweep_waits": "tests/orchestration/monitoring",
     "orchestration.metering.tasks.sweep_weeks": "tests/orchestration/metering",
     "erp.contracts.tasks.end_expired": "tests/erp/contracts",
+    "erp.contracts.tasks.sweep_changes": "tests/erp/contracts",
+    "erp.contracts.tasks.apply_change": "tests/erp/contracts",
     "billing.documents.tasks.sweep_documents": "tests/billing/documents",
     "billing.documents.tasks.render_document": "tests/billing/documents",
     "billing.dunning.tasks.sweep_dunning": "tests/billing/dunning",
