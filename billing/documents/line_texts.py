@@ -31,6 +31,8 @@ _METERS: Mapping[str, Mapping[str, str]] = {
         "fr": "disque, Gio-heures",
         "de": "Festplatte, GiB-Stunden",
     },
+    "network_in_gib": {"en": "GiB received", "fr": "Gio reçus", "de": "GiB empfangen"},
+    "network_out_gib": {"en": "GiB sent", "fr": "Gio envoyés", "de": "GiB gesendet"},
 }
 # Parts of one charge, as rating names them behind a comma.
 _PARTS: Mapping[str, Mapping[str, str]] = {

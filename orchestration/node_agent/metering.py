@@ -1,16 +1,20 @@
-"""What each partition uses: CPU seconds, GiB-hours of memory and of disk."""
+"""What each partition uses: CPU seconds, GiB-hours of memory and of disk, GiB of traffic."""
 
 import os
 from datetime import datetime, timezone
 from decimal import Decimal
 
 from .clock import clock
-from .declared import PERIOD_SECONDS, Counters
+from .declared import PERIOD_SECONDS, SMALLEST, Counters
+from .facts import boot_id
+from .traffic import METERS
 from .tree import ProcessTree
 
 GIB = 1024.0**3
 DISK_EVERY_SECONDS = 60
 MOST_FILES = 200000
+# Kept in the counters' file beside declared meters, none of which can be called so.
+KEPT_CPU = ":cpu"
 # The unit of a declared meter's usage, by its kind: what is held counts by the hour.
 BILLED = {"counter": "{}", "gauge": "{}.h"}
 
@@ -55,6 +59,7 @@ class Meters:
         self.home = home
         self.cgroups = cgroups
         self.tree = ProcessTree()
+        self.boot = boot_id()
         self.last_cpu = {}
         self.has_looked = False
         self.sums = {}
@@ -82,7 +87,7 @@ class Meters:
         if self.cgroups.kind == "none":
             readings = self.tree.look(services, supervisor)
         else:
-            readings = {partition: self._from_cgroup(partition) for partition in instances}
+            readings = {one: self._from_cgroup(one, uid) for one, uid in instances.items()}
             self._forget(instances)
         for partition, uid in instances.items():
             cpu, memory = readings.get(partition, (0.0, 0))
@@ -110,6 +115,13 @@ class Meters:
             used = self.counters.used(f"{partition}/{uid}/{name}", *found)
             self._add(partition, uid, meter, used)
 
+    def take_traffic(self, partition, uid, numbers, accuracy):
+        """Take what nftables counted of a partition: bytes received, bytes sent."""
+        for name, number in zip(METERS.values(), numbers):
+            meter = {"name": name, "kind": "counter", "unit": "GiB", "accuracy": accuracy}
+            amount = (Decimal(number) / Decimal(GIB)).quantize(SMALLEST)
+            self.take(partition, uid, meter, (amount, self.boot))
+
     def hold_only(self, partition, uid, names):
         """Hold no gauges of an instance but these: nothing is measured of what is not there."""
         held = self.gauges.get((partition, uid), {})
@@ -121,16 +133,29 @@ class Meters:
         _, before = sums.get(meter["name"], (meter, Decimal(0)))
         sums[meter["name"]] = meter, before + amount
 
-    def _from_cgroup(self, partition):
+    def _from_cgroup(self, partition, uid):
         total = self.cgroups.cpu_seconds(partition)
         if total is None:
             return 0.0, 0
-        # The first look after a start of the agent counts from here, a partition that is new since
-        # then from its beginning; lower than before means a new group.
-        before = self.last_cpu.get(partition, 0.0 if self.has_looked else None)
+        # A partition that is new since the first look counts from its beginning; lower than before
+        # means a new group.
+        before = self.last_cpu.get(
+            partition, 0.0 if self.has_looked else self._kept(partition, uid)
+        )
         self.last_cpu[partition] = total
+        self.counters.last[f"{partition}/{uid}/{KEPT_CPU}"] = [f"{total:.9f}", self.boot]
         used = 0.0 if before is None else (total - before if total >= before else total)
         return used, self.cgroups.memory_bytes(partition) or 0
+
+    def _kept(self, partition, uid):
+        """Return what the last sample counted up to: services go on while no agent looks.
+
+        Nothing is known of a first agent's past (None), and all groups are new after a boot.
+        """
+        number, boot = self.counters.last.get(f"{partition}/{uid}/{KEPT_CPU}", (None, ""))
+        if number is None:
+            return None
+        return float(number) if boot == self.boot else 0.0
 
     def _forget(self, instances):
         """A group that is gone with its instance is counted from its beginning when it is back."""
@@ -186,7 +211,9 @@ class Meters:
 
 
 def _how_often(meter):
-    return "read every {} s".format(meter.get("period_seconds", PERIOD_SECONDS))
+    return meter.get("accuracy") or "read every {} s".format(
+        meter.get("period_seconds", PERIOD_SECONDS)
+    )
 
 
 def _sample(key, span, meter, unit, value, accuracy):

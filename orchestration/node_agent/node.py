@@ -16,6 +16,7 @@ from .partitions import Partition, now_text
 from .processes import Processes
 from .releases import Releases
 from .spool import Spool
+from .traffic import Traffic
 from .users import user_ids
 
 FORMAT = "tenantry.report/1"
@@ -46,6 +47,7 @@ class Node:
         self.spool = Spool(home)
         self.releases = Releases(home, self.cgroups)
         self.processes = Processes(home)
+        self.traffic = Traffic(name)
         self.meters = Meters(home, self.cgroups, self.spool.sequence)
         self.desired = read_json(home.state / "desired.json", None)
         self.fence = read_json(home.state / "fence.json", 0)
@@ -58,6 +60,7 @@ class Node:
         self.facts = dict(
             facts(home, self.cgroups.kind),
             cpu_counted=self.meters.accuracy,
+            network_counted=self.traffic.accuracy,
             **limits.means(self.cgroups, home.is_privileged()),
         )
         self.facts_at = clock.monotonic()
@@ -215,6 +218,7 @@ class Node:
             if pid:
                 services[pid] = service.split(".")[0]
         self.meters.look(instances, services, self.processes.pid())
+        self._look_at_traffic(instances)
         interval = METERING_SECONDS
         if self.desired:
             interval = self.desired.get("metering", {}).get("interval_seconds", interval)
@@ -228,6 +232,19 @@ class Node:
         if lost:
             said = f"{lost} samples were given up: the spool is full and nobody fetches it"
             self.event("", "samples_lost", said)
+
+    def _look_at_traffic(self, instances):
+        places = {
+            one["name"]: (self.users[one["name"]], one["port_first"], one["port_count"])
+            for one in (self.desired or {"partitions": []})["partitions"]
+            if self.user_name_of(one["name"])
+        }
+        numbers, problem = self.traffic.look(places)
+        if problem:
+            self.event("", "network", problem)
+        for partition in set(numbers) & set(instances):
+            uid, accuracy = instances[partition], self.traffic.accuracy
+            self.meters.take_traffic(partition, uid, numbers[partition], accuracy)
 
     def look_around(self):
         """Take the facts that move again, at a bounded rate."""

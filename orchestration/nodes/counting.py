@@ -14,6 +14,9 @@ _WORDS: Mapping[str, str] = {
     "process tree": "Added up from the service's processes and all that they waited for,"
     " short-lived ones included, in hundredths of a second; a process that ends and is waited for"
     " by nobody of the service is missed. So the figure is exact or too low.",
+    "nftables": "Counted by the node's kernel (nftables): every packet, headers included, of"
+    " connections to the service's ports and of those that it begins; what stays on the machine"
+    " does not count, nor what arrives before a service answers on a port that is not its own.",
     "every minute": "Measured once a minute and held until the next look.",
 }
 
@@ -23,6 +26,7 @@ def of_accuracy(said: str) -> str:
     return _WORDS.get(said, said)
 
 
-def of_node(facts: Mapping[str, Any]) -> str:
-    """Return in words how a node counts CPU time; nothing before it said so."""
-    return of_accuracy(str(facts.get("cpu_counted", "")))
+def of_node(facts: Mapping[str, Any]) -> dict[str, str]:
+    """Return in words how a node counts, by what it counts; nothing that it has not said."""
+    said = {"Processor time": facts.get("cpu_counted"), "Network": facts.get("network_counted")}
+    return {what: of_accuracy(str(how)) for what, how in said.items() if how}

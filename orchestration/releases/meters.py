@@ -12,6 +12,9 @@ OF_EVERY_NODE: Mapping[str, str] = {
     "cpu_seconds": "s",
     "memory_gib_hours": "GiB.h",
     "disk_gib_hours": "GiB.h",
+    # Only where the node can count them.
+    "network_in_gib": "GiB",
+    "network_out_gib": "GiB",
 }
 
 _DECLARED = """

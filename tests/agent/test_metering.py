@@ -123,3 +123,52 @@ def test_a_hard_link_is_counted_once_and_links_are_not_followed(tmp_path: Path) 
     (tmp_path / "c").symlink_to("/usr")
     assert alone >= 8192
     assert disk_bytes(tmp_path) == alone
+
+
+def test_what_was_used_while_no_agent_looked_is_in_the_next_sample(
+    meters: Meters, groups: Groups, tmp_path: Path
+) -> None:
+    groups.cpu_of["p0"] = 3.0
+    meters.look({"p0": "I-1"}, {})
+    meters.counters.keep(1)
+    groups.cpu_of["p0"] = 4.25
+    later = Meters(meters.home, groups, sequence=1)
+    later.look({"p0": "I-1"}, {})
+    assert cpu(later) == 1.25
+
+
+def test_after_a_boot_all_groups_count_from_their_beginning(meters: Meters, groups: Groups) -> None:
+    groups.cpu_of["p0"] = 3.0
+    meters.look({"p0": "I-1"}, {})
+    meters.counters.keep(1)
+    groups.cpu_of["p0"] = 4.0
+    later = Meters(meters.home, groups, sequence=1)
+    later.boot = "another"
+    later.look({"p0": "I-1"}, {})
+    assert cpu(later) == 4.0
+
+
+def test_another_instance_pays_nothing_of_what_its_partition_used_before(
+    meters: Meters, groups: Groups
+) -> None:
+    groups.cpu_of["p0"] = 3.0
+    meters.look({"p0": "I-1"}, {})
+    meters.counters.keep(1)
+    later = Meters(meters.home, groups, sequence=1)
+    later.look({"p0": "I-2"}, {})
+    assert cpu(later, "I-2") == 0.0
+
+
+def test_traffic_is_counted_from_the_first_look_on_and_from_nothing_after_a_boot(
+    meters: Meters,
+) -> None:
+    for received, sent in ((5 * 2**30, 2**30), (5 * 2**30 + 2**20, 3 * 2**30)):
+        meters.take_traffic("p0", "I-1", (received, sent), "nftables")
+    assert traffic(meters) == {"network_in_gib": "0.000976562", "network_out_gib": "2.000000000"}
+    meters.boot = "another"
+    meters.take_traffic("p0", "I-1", (2**30, 4 * 2**30), "nftables")
+    assert traffic(meters) == {"network_in_gib": "1.000976562", "network_out_gib": "6.000000000"}
+
+
+def traffic(meters: Meters) -> dict[str, str]:
+    return {name: str(amount) for name, (_, amount) in meters.declared["p0", "I-1"].items()}

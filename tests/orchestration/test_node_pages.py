@@ -54,13 +54,14 @@ def test_a_machine_is_added_and_followed_on_its_page(operator: Client) -> None:
     assert "<html" not in live
 
 
-def test_the_page_says_in_words_how_processor_time_is_counted(operator: Client) -> None:
-    node = a_node(facts={"cpu_counted": "process tree"})
-    words = "a process that ends and is waited for by nobody of the service is missed"
-    assert words in operator.get(f"/nodes/{node.reference}").content.decode()
+def test_the_page_says_in_words_how_usage_is_counted(operator: Client) -> None:
+    node = a_node(facts={"cpu_counted": "process tree", "network_counted": "not counted: why"})
+    page = operator.get(f"/nodes/{node.reference}").content.decode()
+    assert "a process that ends and is waited for by nobody of the service is missed" in page
+    assert "<dt>Network</dt><dd>not counted: why</dd>" in page
     ComputeNode.objects.update(facts={})
     page = operator.get(f"/nodes/{node.reference}").content.decode()
-    assert "How processor time is counted" not in page
+    assert "How usage is counted" not in page
 
 
 @pytest.mark.parametrize(

@@ -19,7 +19,7 @@ from orchestration.metering.models import Sample
 from orchestration.metering.source import StoredUsage
 from orchestration.releases.services import CATALOGUE
 from tests.fleet.fleet import Fleet, Host, missing
-from tests.scenarios.world import a_service, assert_the_laws_hold, converged, enrolled
+from tests.scenarios.world import a_service, assert_the_laws_hold, converged, enrolled, refreshed
 
 pytestmark = [pytest.mark.fleet, pytest.mark.django_db(transaction=True)]
 SERVER = "pgrep -f source/serve.py || true"
@@ -100,4 +100,48 @@ def test_requests_are_counted_once_through_restarts_of_service_and_agent(
     )
     assert {one.meter: one.unit for one in found}["requests"] == "requests"
     assert {one.meter: one.quantity for one in found}["requests"] == 7
+    assert_the_laws_hold()
+
+
+SITE = "/srv/tenantry/partitions/p0/site"
+
+
+def traffic() -> dict[str, Decimal]:
+    """Return the mebibytes received and sent so far, once the node has told of both."""
+    sums = Sample.objects.filter(meter__startswith="network_").values_list("meter")
+    return {meter: total * 1024 for meter, total in sums.annotate(total=Sum("quantity"))}
+
+
+def test_traffic_over_the_network_is_counted_and_what_stays_on_the_machine_is_not(
+    host: Host, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("orchestration.convergence.documents.METERING_SECONDS", 1)
+    node = enrolled(host)
+    instance = a_service()
+
+    def sent(least: int) -> Callable[[], bool]:
+        def is_so() -> bool:
+            converged(node)
+            return traffic().get("network_out_gib", Decimal(-1)) >= least
+
+        return is_so
+
+    wait_for(sent(0))
+    assert refreshed(node).facts["network_counted"] == "nftables"
+    host.run(f"head -c {4 * 2**20} /dev/urandom > {SITE}/large")
+    instance.refresh_from_db()
+    url = connection_of(instance)["url"] + "large"
+    for _ in range(3):
+        with urlopen(url, timeout=10) as answer:
+            assert len(answer.read()) == 4 * 2**20
+    host.run(f"curl --silent --fail --output /dev/null {url}")
+    wait_for(sent(12))
+    # The agent is killed, what its successor finds was counted all the same.
+    host.run("kill -9 $(cat /srv/tenantry/run/agent.lock)")
+    with urlopen(url, timeout=10) as answer:
+        assert len(answer.read()) == 4 * 2**20
+    wait_for(sent(16))
+    found = traffic()
+    assert 16 <= found["network_out_gib"] < Decimal("16.8")
+    assert 0 < found["network_in_gib"] < Decimal("0.8")
     assert_the_laws_hold()
