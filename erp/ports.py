@@ -176,7 +176,8 @@ class Availability:
 
     Only time counts in which the service existed, was agreed to run and could be seen. Time in
     which its node could not be reached is unknown (`unseen_seconds`), suspended time is excluded
-    (`stopped_seconds`); neither is part of `measured_seconds`.
+    (`stopped_seconds`), and so are the maintenance windows that were announced in time
+    (`planned_seconds`); none of them is part of `measured_seconds`.
     """
 
     measured_seconds: Decimal
@@ -184,6 +185,7 @@ class Availability:
     unseen_seconds: Decimal
     stopped_seconds: Decimal
     failing: Sequence[Failing]
+    planned_seconds: Decimal = Decimal(0)
 
     @property
     def share(self) -> Decimal | None:

@@ -14,6 +14,7 @@ from orchestration.nodes.models import (
     NodeRoom,
 )
 from orchestration.releases.models import ReleaseOnNode, SoftwareRelease
+from orchestration.windows.models import MaintenanceWindow, Occurrence
 
 __all__ = [
     "ComputeNode",
@@ -21,10 +22,12 @@ __all__ = [
     "ConvergencePass",
     "EnrolmentStep",
     "Instance",
+    "MaintenanceWindow",
     "NodeAuthority",
     "NodeCaller",
     "NodeLease",
     "NodeRoom",
+    "Occurrence",
     "Outage",
     "ReleaseOnNode",
     "Sample",

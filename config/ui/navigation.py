@@ -35,6 +35,7 @@ ENTRIES: tuple[Entry, ...] = (
     _entry("Machines", "Nodes", "nodes:list", "server-stack", "operate"),
     _entry("Machines", "Instances", "instances:list", "cpu-chip", "operate"),
     _entry("Machines", "Releases", "releases:list", "archive-box", "operate"),
+    _entry("Machines", "Windows", "windows:list", "calendar-days", "operate"),
     _entry("Machines", "Status page", "status", "signal", "operate"),
     _entry(
         "People", "Organisations", "organisations:list", "building-office-2",

@@ -29,8 +29,9 @@ _LOOKS: Mapping[Look, str] = {
     "degraded due",
     BAD: "bad fatal failed unreachable refused error rejected silent lost breached no down "
     "given_up disabled",
-    BUSY: "busy enrolling building starting stopping running converging checking moving sending",
-    WAITING: "waiting placed pending queued in_review proposed planned scheduled",
+    BUSY: "busy enrolling building starting stopping running converging checking moving sending "
+    "maintenance",
+    WAITING: "waiting placed pending queued in_review proposed planned scheduled announced",
     OPEN: "open",
     STOPPED: "stopped paused",
     DRAFT: "draft drafted new",

@@ -31,6 +31,7 @@ class Topic(TextChoices):
     """What a mail is about: the unit that a member wants or not."""
 
     INCIDENTS = "incidents"
+    MAINTENANCE = "maintenance"
     TICKETS = "tickets"
     INVOICES = "invoices"
     ACCOUNT = "account"
@@ -38,6 +39,7 @@ class Topic(TextChoices):
 
 TOPIC_WORDS: Mapping[str, str] = {
     Topic.INCIDENTS: "A service does not keep its promises, and when it does again",
+    Topic.MAINTENANCE: "Planned work on what your services run on, and upgrades of them",
     Topic.TICKETS: "Tickets, and answers in them",
     Topic.INVOICES: "Invoices and reminders",
     Topic.ACCOUNT: "What somebody must look after, such as a webhook that was switched off",
@@ -49,6 +51,7 @@ _HEADS = frozenset({Role.OWNER, Role.RESELLER_MANAGER})
 # Which roles get a topic unless the member says otherwise.
 BY_ROLE: Mapping[str, frozenset[Role]] = {
     Topic.INCIDENTS: _HEADS | {Role.TECHNICAL, Role.OPERATOR},
+    Topic.MAINTENANCE: _HEADS | {Role.TECHNICAL, Role.OPERATOR},
     Topic.TICKETS: _HEADS | {Role.TECHNICAL, Role.SUPPORT, Role.OPERATOR},
     Topic.INVOICES: frozenset({Role.BILLING, Role.ACCOUNTANT, Role.RESELLER_MANAGER}),
     Topic.ACCOUNT: _HEADS,
@@ -60,6 +63,7 @@ EVENTS: Mapping[str, str] = {
     "ticket.message": "Somebody wrote in a ticket",
     "ticket.closed": "A ticket was closed",
     "service.changed": "A service was started, stopped, ended, or its parameters changed",
+    "maintenance.planned": "Planned work on services was announced, moved or cancelled",
     "invoice.issued": "An invoice was issued",
 }
 TEST_EVENT = "endpoint.test"

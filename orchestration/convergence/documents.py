@@ -25,10 +25,12 @@ METERING_SECONDS = 10
 _SOURCE = """
 SELECT md5(%(form)s || coalesce(string_agg(concat_ws(':', p.name, p.address, p.address6,
     p.port_first, p.port_count, i.reference, i.generation, i.requested_state, i.release_id,
+    CASE WHEN h.is_held THEN 'held' END,
     (SELECT string_agg(concat_ws('-', s.reference, s.generation), '+' ORDER BY s.id)
      FROM orchestration_instance s WHERE s.host_id = i.id AND s.requested_state <> 'destroyed')),
     ',' ORDER BY p.id), ''))
 FROM orchestration_computepartition p
+JOIN orchestration_computenode h ON h.id = p.node_id
 LEFT JOIN orchestration_instance i ON i.partition_id = p.id
 WHERE p.node_id = """
 _FORM = f"{FORMAT}/{METERING_SECONDS}/"
@@ -86,7 +88,7 @@ def document_of(node: ComputeNode) -> dict[str, Any]:
         .prefetch_related("children", Prefetch("shared", entries))
     )
     partitions = node.partitions.prefetch_related(Prefetch("instance", held)).order_by("pk")
-    slots = [_slot(partition) for partition in partitions]
+    slots = [_slot(partition, is_held=node.is_held) for partition in partitions]
     wanted = {slot.instance["release"] for slot in slots if slot.instance}
     releases = SoftwareRelease.objects.filter(uid__in=wanted).defer("archive")
     return build(
@@ -97,7 +99,7 @@ def document_of(node: ComputeNode) -> dict[str, Any]:
     )
 
 
-def _slot(partition: ComputePartition) -> Slot:
+def _slot(partition: ComputePartition, *, is_held: bool) -> Slot:
     instance: Instance | None = getattr(partition, "instance", None)
     return Slot(
         name=partition.name,
@@ -105,15 +107,17 @@ def _slot(partition: ComputePartition) -> Slot:
         address6=partition.address6,
         port_first=partition.port_first,
         port_count=partition.port_count,
-        instance=_wanted(instance) if instance else None,
+        instance=_wanted(instance, is_held=is_held) if instance else None,
     )
 
 
-def _wanted(instance: Instance) -> dict[str, Any]:
+def _wanted(instance: Instance, *, is_held: bool) -> dict[str, Any]:
+    """Return what a node is told of an instance; what is to be destroyed is so on any node."""
+    held = is_held and instance.requested_state == Requested.STARTED
     return {
         "uid": instance.reference,
         "generation": instance.generation,
-        "requested_state": instance.requested_state,
+        "requested_state": Requested.STOPPED if held else instance.requested_state,
         "release": instance.release.uid,
         "software_type": instance.software_type,
         "parameters": revealed(instance.parameters, product=instance.release.product),

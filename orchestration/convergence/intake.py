@@ -63,7 +63,7 @@ def _take_partitions(node: ComputeNode, report: Report, *, at: datetime) -> None
         one = found.get(instance.partition.name)  # type: ignore[union-attr]
         if one and instance.reference == one.instance and _says_something(instance, one):
             _take_one(instance, one, at=at)
-            seen.append(Sighting(instance, one.reason, one.promises))
+            seen.append(Sighting(instance, one.reason, one.promises, node.is_held))
     hosts = {one.instance: {entry.uid: entry for entry in one.shared} for one in report.partitions}
     for shared, host in entries:
         entry = hosts.get(host.reference, {}).get(shared.reference)

@@ -8,10 +8,13 @@ from collections.abc import Callable
 from datetime import datetime, timedelta
 
 from django.db import transaction
+from django.db.models import Exists, OuterRef, Q, QuerySet, Value
+from django.db.models.functions import Concat
 
 from erp.base.errors import DomainError
 from erp.base.journal import record
 from erp.base.lifecycle import move
+from erp.tickets.models import Ticket
 from erp.tickets.services import report_cause, resolve_cause
 from orchestration.convergence import connections, documents, intake, lease, upgrades
 from orchestration.convergence.carrier import BadAnswer, NodeUnreachable, Session
@@ -27,6 +30,7 @@ from orchestration.nodes.models import ComputeNode
 from orchestration.nodes.queries import PATIENCE, VISITED
 from orchestration.nodes.states import ANSWERS, SET_ASIDE, VANISHED, Carrier, State
 from orchestration.releases.models import SoftwareRelease
+from orchestration.windows.queries import excused_now, is_excused
 
 BY = "convergence"
 # How long one pass may wait for a busy node before it hands the node back for the next visit.
@@ -219,11 +223,45 @@ def _failed(node: ComputeNode, error: DomainError, *, fence: int, at: datetime, 
 
 @transaction.atomic
 def give_up(node: ComputeNode, *, why: str, at: datetime) -> None:
-    """Say that a node cannot be reached: one incident, closed by its next answer."""
+    """Say that a node cannot be reached: one incident, closed by its next answer.
+
+    While somebody may be working on it, that is no incident; `tell_lost` comes back to it.
+    """
     if node.state == State.READY:
         move(node, State.UNREACHABLE, at=at, by=BY, why=why)
     else:
         record(node, VANISHED, at=at, by=BY, why=why)
+    if not is_excused(node, at):
+        _tell_lost(node, why=why, at=at)
+
+
+def untold(at: datetime) -> QuerySet[ComputeNode]:
+    """Return the nodes that are away longer than their window, of which nobody was told."""
+    is_aside = Q(state__in=SET_ASIDE, failures__gte=PATIENCE)
+    told = Ticket.objects.filter(
+        cause=Concat(Value("node:"), OuterRef("reference"), Value(":unreachable")),
+        created_at__gt=OuterRef("last_seen_at"),
+    )
+    away = ComputeNode.objects.filter(
+        Q(state=State.UNREACHABLE) | is_aside,
+        ~Exists(told),
+        ~excused_now(at, node="pk", region="region", contract=""),
+        last_seen_at__isnull=False,
+    )
+    return away.order_by("pk")
+
+
+@transaction.atomic
+def tell_lost(node_pk: int, *, at: datetime) -> None:
+    """Open the incident of a node that did not come back from its window; once."""
+    ComputeNode.objects.select_for_update().only("pk").get(pk=node_pk)
+    node = untold(at).select_related("organisation").filter(pk=node_pk).first()
+    if node:
+        why = f"Its maintenance window is over and it does not answer. {node.last_error}".strip()
+        _tell_lost(node, why=why, at=at)
+
+
+def _tell_lost(node: ComputeNode, *, why: str, at: datetime) -> None:
     report_cause(
         _cause(node),
         organisation=node.organisation,

@@ -64,10 +64,15 @@ def converge_node(*, node: int, why: str = "something changed", **_: Any) -> Non
 
 @shared_task(ignore_result=True)
 def sweep_silent(**_: Any) -> None:
-    """Say of nodes that should have called that they cannot be reached, and of a closed door."""
+    """Say of nodes that should have called that they cannot be reached, and of a closed door.
+
+    Also of those that are away for longer than the window in which somebody worked on them.
+    """
     calls.watch_door(at=now())
     for pk in queries.silent(now()).values_list("pk", flat=True)[:BATCH]:
         calls.miss(pk, clock=now)
+    for pk in services.untold(now()).values_list("pk", flat=True)[:BATCH]:
+        services.tell_lost(pk, at=now())
 
 
 @shared_task(ignore_result=True)

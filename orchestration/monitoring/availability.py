@@ -17,22 +17,25 @@ def judge(
     stopped: Iterable[Period],
     unseen: Iterable[Period],
     failing: Iterable[Failing],
+    planned: Iterable[Period] = (),
 ) -> Availability:
     """Return the seconds that count, and those of them in which a promise failed.
 
-    What was stopped by agreement does not count; while the node could not be reached nobody knows,
-    so that does not count either and is told separately.
+    What was stopped by agreement does not count, nor what was announced ahead; while the node
+    could not be reached nobody knows, so that does not count either and is told separately.
     """
     whole = merged(existed)
-    wanted = without(whole, stopped)
+    agreed = without(whole, stopped)
+    wanted = without(agreed, planned)
     seen = without(wanted, unseen)
     counted = _within(seen, failing)
     return Availability(
         measured_seconds=seconds(seen),
         down_seconds=seconds(merged(one.period for one in counted)),
         unseen_seconds=seconds(wanted) - seconds(seen),
-        stopped_seconds=seconds(whole) - seconds(wanted),
+        stopped_seconds=seconds(whole) - seconds(agreed),
         failing=counted,
+        planned_seconds=seconds(agreed) - seconds(wanted),
     )
 
 

@@ -20,6 +20,7 @@ from orchestration.nodes.models import ComputeNode
 from orchestration.nodes.queries import PATIENCE
 from orchestration.nodes.states import ANSWERS, SET_ASIDE, VANISHED
 from orchestration.nodes.states import State as NodeState
+from orchestration.windows.queries import excuses
 
 _NOT_AGREED = frozenset({Contracted.SUSPENDED, Contracted.ENDED})
 _AWAY = frozenset({NodeState.UNREACHABLE})
@@ -38,7 +39,7 @@ class _Stay:
 
 
 def of_lines(lines: Collection[int], *, period: Period) -> dict[int, Availability]:
-    """Return the availability of each line that ever started; eight statements at most."""
+    """Return the availability of each line that ever started; ten statements at most."""
     # The history of nodes is the provider's; who asks was admitted to the lines.
     with scope.everything("the availability of admitted lines needs the history of nodes"):
         return _judged(_stays(Q(line__in=lines), period), period)
@@ -56,13 +57,14 @@ def of_regions(*, period: Period) -> dict[str, Availability]:
 
 
 def _added(parts: Iterable[Availability]) -> Availability:
-    measured = down = unseen = stopped = Decimal(0)
+    measured = down = unseen = stopped = planned = Decimal(0)
     for one in parts:
         measured += one.measured_seconds
         down += one.down_seconds
         unseen += one.unseen_seconds
         stopped += one.stopped_seconds
-    return Availability(measured, down, unseen, stopped, failing=())
+        planned += one.planned_seconds
+    return Availability(measured, down, unseen, stopped, failing=(), planned_seconds=planned)
 
 
 def _stays(which: Q, period: Period) -> list[_Stay]:
@@ -85,6 +87,7 @@ def _judged(stays: Collection[_Stay], period: Period) -> dict[int, Availability]
     stopped = _times(contracts, "contract", _NOT_AGREED, period)
     nodes = ComputeNode.objects.filter(pk__in={stay.node for stay in stays if stay.node})
     away = times_away(nodes, period=period)
+    planned = _planned(stays, period)
     of_line: dict[int, list[_Stay]] = defaultdict(list)
     for stay in stays:
         of_line[stay.line].append(stay)
@@ -94,9 +97,29 @@ def _judged(stays: Collection[_Stay], period: Period) -> dict[int, Availability]
             stopped=stopped[mine[0].contract],
             unseen=[gone for stay in mine if stay.node for gone in away[stay.node]],
             failing=failing.get(line, ()),
+            planned=planned[line],
         )
         for line, mine in of_line.items()
     }
+
+
+def _planned(stays: Collection[_Stay], period: Period) -> dict[int, list[Period]]:
+    """Return when a told window excused each line: also that of a part's machine."""
+    lines = {stay.line: stay.contract for stay in stays}
+    parts = Instance.objects.filter(line__in=lines, node__isnull=False)
+    places = set(parts.values_list("line", "node", "node__region"))
+    excused = excuses(
+        nodes={node for _, node, _ in places},
+        regions={region for _, _, region in places},
+        contracts=set(lines.values()),
+        period=period,
+    )
+    found: dict[int, list[Period]] = defaultdict(list)
+    for line, contract in lines.items():
+        found[line] += excused.contracts.get(contract, [])
+    for line, node, region in places:
+        found[line] += [*excused.nodes.get(node, []), *excused.regions.get(region, [])]
+    return found
 
 
 def _failing(lines: Collection[int], period: Period) -> dict[int, list[Failing]]:

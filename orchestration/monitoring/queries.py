@@ -12,6 +12,7 @@ from orchestration.instances.models import Instance
 from orchestration.instances.states import Requested
 from orchestration.monitoring.models import Outage
 from orchestration.nodes.states import State as NodeState
+from orchestration.windows.queries import excused_now
 
 # How long a request may look for a place before somebody is told.
 PATIENCE = timedelta(minutes=5)
@@ -31,9 +32,19 @@ def _waiting_cause(reference: F | OuterRef) -> Concat:
 
 
 def overdue(at: datetime) -> QuerySet[Outage]:
-    """Return the failures that last longer than their tolerance and are not told, oldest first."""
+    """Return the failures that last longer than their tolerance and are not told, oldest first.
+
+    What may be away by a window that was announced is told when it is over and still fails.
+    """
+    excused = excused_now(
+        at,
+        node="instance__node",
+        region="instance__node__region",
+        contract="instance__line__contract",
+    )
     return Outage.objects.filter(
         _IN_SIGHT,
+        ~excused,
         since__lt=at - F("tolerance_seconds") * SECOND,
         until=None,
         ticket=None,

@@ -11,10 +11,13 @@ from orchestration.monitoring import measures
 from orchestration.nodes.models import ComputeNode
 from orchestration.nodes.queries import VISITED
 from orchestration.nodes.states import State as NodeState
+from orchestration.windows.models import Occurrence
+from orchestration.windows.queries import by_region, lost_in_a_window
 
 MONTH = days(30)
 OPERATING, DEGRADED, DOWN = "operating", "degraded", "down"
-_WORST_FIRST = (DOWN, DEGRADED, OPERATING)
+MAINTENANCE = "maintenance"
+_WORST_FIRST = (DOWN, DEGRADED, MAINTENANCE, OPERATING)
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,6 +32,7 @@ class Region:
     since: datetime | None
     share: Decimal | None
     unseen_share: Decimal
+    planned: Sequence[Occurrence] = ()
 
 
 def regions(at: datetime) -> list[Region]:
@@ -39,16 +43,24 @@ def regions(at: datetime) -> list[Region]:
     judged = measures.of_regions(period=period)
     of_region: dict[str, list[tuple[str, datetime]]] = defaultdict(list)
     gone: dict[str, list[Period]] = defaultdict(list)
+    excused = set(lost_in_a_window(at).values_list("pk", flat=True))
     for pk, name, state, since in nodes.values_list("pk", "region", "state", "state_since"):
-        of_region[name].append((state, since))
+        is_planned = pk in excused and state == NodeState.UNREACHABLE
+        of_region[name].append((MAINTENANCE if is_planned else state, since))
         gone[name] += away[pk]
     found = []
+    planned = by_region(at)
     for name, states in sorted(of_region.items()):
         word, since_at = state_of(states, gone[name])
+        coming = planned.get(name, [])
+        begun = [one.starts_at for one in coming if one.excuses and one.starts_at <= at]
+        if word == OPERATING and begun:
+            word, since_at = MAINTENANCE, min(begun)
         one = judged.get(name)
         wanted = one.measured_seconds + one.unseen_seconds if one else Decimal(0)
         unseen = one.unseen_seconds / wanted if one and wanted else Decimal(0)
-        found.append(Region(name, word, since_at, one.share if one else None, unseen))
+        share = one.share if one else None
+        found.append(Region(name, word, since_at, share, unseen, coming))
     return found
 
 

@@ -22,6 +22,7 @@ from orchestration.releases.models import SoftwareRelease
 BY = "monitoring"
 # What fails when the software is broken so that no promise of its own says so.
 RUNS = "the service runs"
+HELD = "It is stopped while somebody works on its machine."
 TOLERANCE_SECONDS = 60
 LONGEST_MESSAGE = 300
 _AT_REST = {State.STOPPED, State.WIPED}
@@ -34,18 +35,24 @@ class Sighting:
     instance: Instance
     reason: str
     promises: Sequence[Mapping[str, Any]]
+    # Its node holds everything stopped while somebody works on the machine.
+    is_held: bool = False
 
     @property
     def is_at_rest(self) -> bool:
-        """Nothing is promised of what is stopped, or should be."""
+        """Nothing is promised of what is stopped, or should be; what is held still is promised."""
         instance = self.instance
-        return instance.requested_state != Requested.STARTED or instance.state in _AT_REST
+        if instance.requested_state != Requested.STARTED:
+            return True
+        return instance.state in _AT_REST and not self.is_held
 
     @property
     def failing(self) -> Mapping[str, str]:
         """Return what fails, with its message; a promise told twice fails if it failed once."""
         if self.is_at_rest:
             return {}
+        if self.is_held and self.instance.state == State.STOPPED:
+            return {RUNS: HELD}
         found = {one["name"]: one["message"] for one in self.promises if not one["ok"]}
         if self.instance.state == State.FAILED and not found:
             return {RUNS: self.reason[:LONGEST_MESSAGE]}

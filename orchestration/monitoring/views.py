@@ -54,6 +54,7 @@ def _row(region: Region) -> dict[str, Any]:
         "since": region.since,
         "available": percent(region.share),
         "unknown": percent(region.unseen_share) if region.unseen_share else "",
+        "planned": [(one.starts_at, one.ends_at, one.window.what) for one in region.planned],
     }
 
 
@@ -87,6 +88,9 @@ def _figures(found: Availability) -> list[dict[str, str]]:
     if found.unseen_seconds:
         away = length(found.unseen_seconds)
         parts.append({"label": "Unknown", "value": away, "note": "the node was out of reach"})
+    if found.planned_seconds:
+        told = length(found.planned_seconds)
+        parts.append({"label": "Maintenance", "value": told, "note": "announced, not counted"})
     if found.stopped_seconds:
         rest = length(found.stopped_seconds)
         parts.append({"label": "Stopped", "value": rest, "note": "not counted"})

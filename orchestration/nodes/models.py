@@ -34,6 +34,8 @@ class ComputeNode(Stateful):
         Organisation, null=True, blank=True, on_delete=models.PROTECT, related_name="+"
     )
     closed_for = models.CharField(max_length=12, choices=ClosedFor.choices, blank=True)
+    # Everything on it is stopped while somebody works on the machine, whatever is requested.
+    is_held = models.BooleanField(default=False)
     carrier = models.CharField(max_length=5, choices=Carrier, default=Carrier.SSH)
     # Empty where the node calls us.
     host = models.CharField(max_length=255, blank=True)

@@ -18,6 +18,7 @@ from billing.payments.models import Receipt
 from billing.payments.services import Money, Payment, receive
 from billing.rating.models import RatedLine, RatingRun
 from billing.runs.models import BillingRun, Outcome, RunItem
+from erp.base.doors import now
 from erp.catalogue.models import Offer, Plan, PriceList
 from erp.contracts.models import Contract, ContractLine
 from erp.contracts.states import State as Contracted
@@ -32,6 +33,9 @@ from erp.outbox.states import Topic
 from erp.tickets.models import Ticket
 from erp.tickets.services import open_ticket
 from orchestration.instances.models import Instance
+from orchestration.windows.models import MaintenanceWindow, Occurrence
+from orchestration.windows.recurrence import Rule
+from orchestration.windows.services import Scope, Terms, plan
 from tests.erp.builders import NOON, YEAR_2026
 from tests.orchestration.builders import a_node, a_release
 
@@ -213,6 +217,25 @@ def _node(of: Organisation) -> Kwargs | None:
     return {"reference": a_node(f"node-{of.reference}").reference}
 
 
+def occurrence_of(of: Organisation) -> Occurrence | None:
+    """A time of a window: of a node at the provider, of their contract at a customer."""
+    contract = contract_of(of)
+    if contract is None and of.kind != Kind.PROVIDER:
+        return None
+    window = MaintenanceWindow.objects.filter(organisation=of).first()
+    if window is None:
+        scope = Scope(contract=contract) if contract else Scope(node=a_node("windowed"))
+        start = now() + timedelta(days=4)
+        rule = Rule(None, 0, 0, "UTC", start, 60)
+        window = plan(of, scope, rule, Terms("Updates", 72, 24), at=now(), by="test")
+    return window.occurrences.get()
+
+
+def _window(of: Organisation) -> Kwargs | None:
+    occurrence = occurrence_of(of)
+    return {"reference": occurrence.window.reference} if occurrence else None
+
+
 def _release(of: Organisation) -> Kwargs | None:
     return {"reference": a_release().reference} if of.kind == Kind.PROVIDER else None
 
@@ -309,6 +332,9 @@ ROWS: Mapping[str, Maker] = {
         _node,
     ),
     "nodes:act": lambda of: (found | {"action": "close"}) if (found := _node(of)) else None,
+    **_each("windows:detail windows:end", _window),
+    **_each("windows:move windows:cancel", by_reference(occurrence_of)),
+    "windows:of_contract": by_reference(contract_of),
     "releases:detail": _release,
     **_each(
         "instances:detail instances:live instances:connection placement:of_instance",

@@ -213,5 +213,5 @@ def test_many_lines_cost_as_many_statements_as_one(count: int) -> None:
     with CaptureQueriesContext(connection) as asked:
         found = availability_source().availability(lines=lines, period=HOUR)
     assert len(found) == count
-    assert len(asked) == 8
+    assert len(asked) == 10
     assert Contract.objects.count() == count

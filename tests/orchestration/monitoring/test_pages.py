@@ -98,7 +98,7 @@ def test_the_status_page_costs_the_same_however_many_nodes_and_is_kept_for_a_mom
         with CaptureQueriesContext(connection) as asked:
             page()
         counts.append(len(asked))
-    assert counts[0] == counts[1] == counts[2] <= 14
+    assert counts[0] == counts[1] == counts[2] <= 18
     with CaptureQueriesContext(connection) as asked:
         Client().get("/status/")
     assert len(asked) == 0
