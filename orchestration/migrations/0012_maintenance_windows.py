@@ -10,7 +10,7 @@ import erp.base.identifiers
 
 class Migration(migrations.Migration):
     dependencies = [
-        ("erp", "0012_mails_about_maintenance"),
+        ("erp", "0011_e_invoices_as_wished"),
         ("orchestration", "0011_documents_are_sealed"),
     ]
 

@@ -5,7 +5,7 @@ from django.db import migrations, models
 
 class Migration(migrations.Migration):
     dependencies = [
-        ("erp", "0011_e_invoices_as_wished"),
+        ("erp", "0012_lines_change"),
     ]
 
     operations = [
