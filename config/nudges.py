@@ -21,6 +21,7 @@ HURRIES: Mapping[str, tuple[str, ...]] = {
     "billing_run.opened": ("billing.runs.tasks.work_through",),
     "billing_run.issue_asked": ("billing.runs.tasks.issue_run",),
     "invoice.issued": ("billing.documents.tasks.render_document",),
+    "invoices.issued": ("billing.documents.tasks.sweep_documents",),
     "invoice.credited": ("billing.payments.tasks.free_excess",),
 }
 

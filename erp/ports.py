@@ -57,16 +57,30 @@ class Reading:
     subject: str
 
 
-class UsageSource(Protocol):
-    """Answers for what was used; rating asks it."""
+@dataclass(frozen=True, slots=True)
+class Looked:
+    """A line over a period as somebody looked at it: what was stored before the moment counted."""
 
-    def usage(
-        self, *, lines: Collection[int], period: Period, stored_before: datetime
-    ) -> Sequence[Usage]:
-        """Return usage per line and meter of samples that end in the period.
+    line: int
+    period: Period
+    stored_before: datetime
+
+
+class UsageSource(Protocol):
+    """Answers for what was used; rating asks it, with as many statements for any number of lines.
+
+    A window is the period of a line: [start, end), and a sample belongs to where it ends.
+    """
+
+    def usage(self, *, windows: Mapping[int, Period], stored_before: datetime) -> Sequence[Usage]:
+        """Return usage per line and meter of samples that end in the period of their line.
 
         Only samples stored before the cut-off count, so asking again yields the same answer.
         """
+        ...
+
+    def came_late(self, *, looked: Collection[Looked]) -> Collection[Looked]:
+        """Return those for which something may have been stored since."""
         ...
 
     def samples(
@@ -76,19 +90,12 @@ class UsageSource(Protocol):
         ...
 
     def readings(
-        self,
-        *,
-        lines: Collection[int],
-        meters: Collection[str],
-        period: Period,
-        stored_before: datetime,
+        self, *, windows: Mapping[int, Period], meters: Collection[str], stored_before: datetime
     ) -> Sequence[Reading]:
         """Return the samples that `usage` adds up, for meters that are not billed by their sum."""
         ...
 
-    def converged(
-        self, *, lines: Collection[int], period: Period
-    ) -> Mapping[int, Sequence[Period]]:
+    def converged(self, *, windows: Mapping[int, Period]) -> Mapping[int, Sequence[Period]]:
         """Return when each line's service existed: first passing promises to confirmed wipe."""
         ...
 

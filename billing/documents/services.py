@@ -1,7 +1,7 @@
 """Freeze a snapshot, render it once, keep the bytes."""
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict
 from datetime import datetime, timedelta
 from hashlib import sha256
@@ -39,17 +39,23 @@ def hash_of(snapshot: Mapping[str, Any]) -> str:
 
 
 def freeze(
-    owner: Organisation, *, title: str, snapshot: Mapping[str, Any], at: datetime
-) -> Document:
-    """Keep everything that the document will say; its rendering is due at once."""
-    return Document.objects.create(
-        organisation=owner,
-        title=title,
-        snapshot=dict(snapshot),
-        snapshot_sha256=hash_of(snapshot),
-        state=State.WAITING,
-        state_since=at,
-        next_attempt_at=at,
+    documents: Iterable[tuple[Organisation, str, Mapping[str, Any]]], *, at: datetime
+) -> list[Document]:
+    """Keep everything that each document will say: owner, title and snapshot.
+
+    Its rendering is due at once.
+    """
+    return Document.objects.bulk_create(
+        Document(
+            organisation_id=owner.pk,
+            title=title,
+            snapshot=dict(snapshot),
+            snapshot_sha256=hash_of(snapshot),
+            state=State.WAITING,
+            state_since=at,
+            next_attempt_at=at,
+        )
+        for owner, title, snapshot in documents
     )
 
 

@@ -1,5 +1,6 @@
 """An issued invoice or credit note in the books: what is owed, earned and collected."""
 
+from collections.abc import Sequence
 from datetime import date, datetime
 
 from billing.invoicing.models import Invoice, InvoiceLine
@@ -7,19 +8,36 @@ from billing.invoicing.states import Kind
 from billing.ledger import deferrals
 from billing.ledger import services as ledger
 from billing.ledger.chart import Chart
-from billing.ledger.models import Entry, Journal
+from billing.ledger.models import Journal
 from erp.base.periods import Period
+from erp.customers.models import Organisation
 
 
-def book(invoice: Invoice, *, at: datetime, on: date) -> Entry:
+def book(issuer: Organisation, invoices: Sequence[Invoice], *, at: datetime, on: date) -> None:
     """Book what is owed, earned and collected; what is for later months waits as deferred.
 
-    A credit note books the same with the other sign, on the open item of what it corrects.
+    A credit note books the same with the other sign, on the open item of what it corrects. What
+    is of no amount is not booked.
     """
-    chart, sign = ledger.chart_of(invoice.issuer, on=on), -1 if invoice.corrects_id else 1
+    owed = [one for one in invoices if one.total_minor]
+    if not owed:
+        return
+    chart = ledger.chart_of(issuer, on=on)
+    split = [_split(one, chart, on=on) for one in owed]
+    facts = [_fact(one, amounts) for one, (amounts, _) in zip(owed, split, strict=True)]
+    entries = ledger.post_all(issuer, facts, at=at, on=on)
+    later = [shares for _, shares in split]
+    deferrals.keep(issuer, zip(entries, later, strict=True), waits_on=chart.deferred)
+
+
+def _split(
+    invoice: Invoice, chart: Chart, *, on: date
+) -> tuple[dict[str, int], list[deferrals.Share]]:
+    """Return the amounts of the entry, and what of them is for later months."""
+    sign = -1 if invoice.corrects_id else 1
     lines = [
         (_revenue(chart, one), sign * one.net_minor, Period(one.starts_at, one.ends_at))
-        for one in invoice.lines.select_related("rated_line")
+        for one in invoice.lines.all()
     ]
     amounts, later = deferrals.split(lines, on=on)
     amounts = {code: -minor for code, minor in amounts.items()}
@@ -28,9 +46,7 @@ def book(invoice: Invoice, *, at: datetime, on: date) -> Entry:
     for one in invoice.taxes:
         account = chart.tax(invoice.issuer.country, one["rate"])
         amounts[account] = amounts.get(account, 0) - sign * one["tax_minor"]
-    entry = ledger.post(invoice.issuer, _fact(invoice, amounts), at=at, on=on)
-    deferrals.keep(entry, later, waits_on=chart.deferred)
-    return entry
+    return amounts, later
 
 
 def _revenue(chart: Chart, line: InvoiceLine) -> str:

@@ -10,9 +10,11 @@ from django.db import transaction
 from django.db.models import Sum
 
 from billing.invoicing import services
+from billing.invoicing.issuing import publish
 from billing.invoicing.models import Invoice, InvoiceLine
 from billing.invoicing.numbering import DateBeforeLast
 from billing.invoicing.states import Kind, State
+from billing.invoicing.taxation import date_of
 from billing.ledger import services as ledger
 from billing.ledger.lettering import letter_item
 from billing.rating import services as rating
@@ -80,7 +82,7 @@ def credit(invoice: Invoice, wish: Wish, *, at: datetime, by: str) -> Invoice:
         return known
     if not row.creditable_minor:
         raise NothingToCredit(f"Nothing of {row} is left to credit.")
-    if row.issued_on and services.date_of(row.issuer, at) < row.issued_on:
+    if row.issued_on and date_of(row.issuer, at) < row.issued_on:
         raise DateBeforeLast(f"{row} is dated {row.issued_on}: correct it on that day or later.")
     lines = _lines(row, wish.parts)
     note = _create(row, wish, lines, at)
@@ -88,7 +90,9 @@ def credit(invoice: Invoice, wish: Wish, *, at: datetime, by: str) -> Invoice:
         line.invoice = note
     InvoiceLine.objects.bulk_create(lines)
     record(note, State.DRAFT, at=at, by=by, why=wish.why)
-    services.publish(note, at=at, by=by)
+    refused = publish([note], at=at, by=by)
+    if refused:
+        raise refused[note.pk]
     move(note, State.CREDITED, at=at, by=by, why=f"corrects {row.number}")
     record(row, "credited_by", at=at, by=by, why=wish.why, credit_note=note.number)
     _settle(row, note, at=at, by=by)

@@ -28,10 +28,14 @@ _KINDS = {Kind.INVOICE: DocumentKind.INVOICE, Kind.CREDIT_NOTE: DocumentKind.CRE
 _SIREN, _DIRECTORY, _MAIL = "0002", "0225", "EM"
 # BT-23 in the French profile: an invoice for services.
 _SERVICES = "S1"
+# Stands where the number will: nothing else of a document hangs on it.
+_TO_COME = "-"
 
 
 def snapshot_of(invoice: Invoice) -> dict[str, Any]:
     """Return parties, lines, tax with its rule, dates and totals, checked against each other.
+
+    The number comes last, see `numbered`.
 
     Raises:
         Inconsistent: the invoice contradicts itself, or lacks what a document must say.
@@ -44,13 +48,13 @@ def snapshot_of(invoice: Invoice) -> dict[str, Any]:
     formats = Formats(language, invoice.currency, exponent(invoice.currency))
     return Snapshot(
         kind=_KINDS[Kind(invoice.kind)],
-        number=invoice.number,
+        number=_TO_COME,
         issued_on=invoice.issued_on,
         due_on=invoice.due_on,
         currency=invoice.currency,
         seller=party(seller),
         buyer=party(invoice.organisation),
-        lines=tuple(line(one, formats) for one in invoice.lines.select_related("rated_line__line")),
+        lines=tuple(line(one, formats) for one in invoice.lines.all()),
         taxes=tuple(tax(one, language) for one in invoice.taxes),
         totals=Totals(
             invoice.net_minor, invoice.tax_minor, invoice.total_minor, 0, invoice.total_minor
@@ -63,11 +67,16 @@ def snapshot_of(invoice: Invoice) -> dict[str, Any]:
         preceding_number=corrects.number if corrects else "",
         preceding_issued_on=corrects.issued_on if corrects else None,
         contract=invoice.contract.reference,
-        payment_reference=invoice.number,
+        payment_reference=_TO_COME,
         process=_SERVICES if is_french else "",
         tax_evidence=writable(" ".join(one["rule"] for one in invoice.taxes)),
         notes=(*reason_note(invoice), *notes_for(seller.country, language)),
     ).to_json()
+
+
+def numbered(snapshot: Mapping[str, Any], number: str) -> dict[str, Any]:
+    """Return a snapshot with the number of its document, which is also what a payment names."""
+    return {**snapshot, "number": number, "payment_reference": number}
 
 
 def reason_note(invoice: Invoice) -> tuple[Note, ...]:

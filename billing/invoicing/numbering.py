@@ -26,8 +26,8 @@ class Number:
         return f"{self.prefix}-{self.year}-{self.sequence:04d}"
 
 
-def take(issuer: Organisation, *, prefix: str, on: date) -> Number:
-    """Take the next number; a rollback gives it back, and the next one waits for the commit.
+def take(issuer: Organisation, *, prefix: str, on: date, count: int) -> list[Number]:
+    """Take the next numbers; a rollback gives them back, and the next taker waits for the commit.
 
     Raises:
         DateBeforeLast: the date is before that of the last number.
@@ -38,6 +38,7 @@ def take(issuer: Organisation, *, prefix: str, on: date) -> Number:
     )
     if series.last_on and on < series.last_on:
         raise DateBeforeLast(f"{series} has numbers up to {series.last_on}: {on} is too early.")
-    number = Number(prefix, on.year, series.last_number + 1)
-    Series.objects.filter(pk=series.pk).update(last_number=number.sequence, last_on=on)
-    return number
+    first = series.last_number + 1
+    last = series.last_number + count
+    Series.objects.filter(pk=series.pk).update(last_number=last, last_on=on)
+    return [Number(prefix, on.year, sequence) for sequence in range(first, last + 1)]

@@ -1,6 +1,6 @@
 """Deferred revenue: what is invoiced for months to come is earned month by month, to the cent."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
@@ -11,6 +11,7 @@ from billing.ledger.models import Deferral, Entry, Journal
 from billing.ledger.services import Fact, accounts_of, books_of, post, take_turn
 from erp.base.money import round_minor
 from erp.base.periods import Period, month_of
+from erp.customers.models import Organisation
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,23 +58,28 @@ def split(
     return earned, sorted(shares, key=lambda one: (one.month_on, one.revenue))
 
 
-def keep(entry: Entry, shares: Iterable[Share], *, waits_on: str) -> None:
-    """Remember what an entry deferred to later months; `waits_on` is the account where it waits."""
-    later = list(shares)
-    if not later or entry.deferrals.exists():
+def keep(
+    books: Organisation, later: Iterable[tuple[Entry, Sequence[Share]]], *, waits_on: str
+) -> None:
+    """Remember what entries deferred to later months; `waits_on` is the account where it waits."""
+    found = [(entry, share) for entry, shares in later for share in shares]
+    if not found:
         return
-    accounts = accounts_of(entry.organisation, [waits_on, *{one.revenue for one in later}])
+    known = Deferral.objects.filter(entry__in={entry.pk for entry, _ in found})
+    kept = set(known.values_list("entry_id", flat=True))
+    accounts = accounts_of(books, {waits_on, *(share.revenue for _, share in found)})
     Deferral.objects.bulk_create(
         Deferral(
             organisation_id=entry.organisation_id,
             entry=entry,
-            revenue_account=accounts[one.revenue],
+            revenue_account=accounts[share.revenue],
             deferred_account=accounts[waits_on],
             currency=entry.currency,
-            month_on=one.month_on,
-            minor=one.minor,
+            month_on=share.month_on,
+            minor=share.minor,
         )
-        for one in later
+        for entry, share in found
+        if entry.pk not in kept
     )
 
 

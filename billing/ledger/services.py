@@ -1,8 +1,9 @@
 """Post entries, reverse them, and open the accounts that they need."""
 
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
+from itertools import count
 from zoneinfo import ZoneInfo
 
 from django.db import connection, transaction
@@ -18,6 +19,7 @@ from erp.customers.models import Organisation
 CHAIN = 7002
 # Customers' accounts are numbered from here for programs that know digits only (DATEV: debtors).
 FIRST_DEBTOR = 10_000
+_WRITTEN_BY_THE_DATABASE = ["position", "number", "fiscal_year", "hash", "recorded_at"]
 
 
 class Unbalanced(DomainError):
@@ -103,16 +105,34 @@ def post(books: Organisation, fact: Fact, *, at: datetime, on: date | None = Non
         PeriodLocked: the books are closed on that day.
         UnknownAccount: an account is not in the chart.
     """
-    legs = fact.legs()
-    if sum(legs.values()) or not legs:
-        raise Unbalanced(f"{fact.key}: the amounts sum to {sum(legs.values())}, not to zero.")
+    (entry,) = post_all(books, [fact], at=at, on=on)
+    entry.refresh_from_db(fields=_WRITTEN_BY_THE_DATABASE)
+    return entry
+
+
+@transaction.atomic
+def post_all(
+    books: Organisation, facts: Sequence[Fact], *, at: datetime, on: date | None = None
+) -> list[Entry]:
+    """Record many entries as `post` does one, in their order, with as many statements.
+
+    Number and hash of a new entry are in the database only.
+    """
+    for fact in facts:
+        legs = fact.legs()
+        if sum(legs.values()) or not legs:
+            raise Unbalanced(f"{fact.key}: the amounts sum to {sum(legs.values())}, not to zero.")
     take_turn(books)
-    known = Entry.objects.filter(organisation=books, key=fact.key).first()
-    if known is None:
-        return _write(books, fact, at=at, on=on or day_in(books, at))
-    if (known.currency, known.amounts) != (fact.currency, legs):
-        raise KeyReused(f"{fact.key} is in the books already, with other amounts.")
-    return known
+    keys = [fact.key for fact in facts]
+    entries = {one.key: one for one in Entry.objects.filter(organisation=books, key__in=keys)}
+    for fact in facts:
+        known = entries.get(fact.key)
+        if known and (known.currency, known.amounts) != (fact.currency, fact.legs()):
+            raise KeyReused(f"{fact.key} is in the books already, with other amounts.")
+    new = [fact for fact in facts if fact.key not in entries]
+    written = _write(books, new, at=at, on=on or day_in(books, at)) if new else []
+    entries |= {one.key: one for one in written}
+    return [entries[key] for key in keys]
 
 
 def take_turn(books: Organisation) -> None:
@@ -145,29 +165,38 @@ def check_open(books: Organisation, on: date) -> None:
 
 
 def _write(
-    books: Organisation, fact: Fact, *, at: datetime, on: date, reverses: Entry | None = None
-) -> Entry:
+    books: Organisation,
+    facts: Sequence[Fact],
+    *,
+    at: datetime,
+    on: date,
+    reverses: Entry | None = None,
+) -> list[Entry]:
+    """Write new entries; the trigger that chains them sees them in their order."""
     check_open(books, on)
-    legs = fact.legs()
-    accounts = accounts_of(books, legs)
-    entry = Entry.objects.create(
-        organisation=books,
-        key=fact.key,
-        journal=fact.journal,
-        currency=fact.currency,
-        posted_at=at,
-        posted_on=on,
-        description=fact.description[:200],
-        amounts=legs,
-        piece=fact.piece,
-        piece_on=fact.piece_on,
-        reverses=reverses,
+    accounts = accounts_of(books, {code for fact in facts for code in fact.legs()})
+    entries = Entry.objects.bulk_create(
+        Entry(
+            organisation_id=books.pk,
+            key=fact.key,
+            journal=fact.journal,
+            currency=fact.currency,
+            posted_at=at,
+            posted_on=on,
+            description=fact.description[:200],
+            amounts=fact.legs(),
+            piece=fact.piece,
+            piece_on=fact.piece_on,
+            reverses=reverses,
+        )
+        for fact in facts
     )
-    entry.refresh_from_db(fields=["position", "number", "fiscal_year", "hash", "recorded_at"])
     Posting.objects.bulk_create(
-        _leg(entry, accounts[code], minor, fact) for code, minor in legs.items()
+        _leg(entry, accounts[code], minor, fact)
+        for entry, fact in zip(entries, facts, strict=True)
+        for code, minor in entry.amounts.items()
     )
-    return entry
+    return entries
 
 
 def _leg(entry: Entry, account: Account, minor: int, fact: Fact) -> Posting:
@@ -196,40 +225,55 @@ def accounts_of(books: Organisation, codes: Collection[str]) -> dict[str, Accoun
     accounts = {one.code: one for one in found}
     missing = [code for code in codes if code not in accounts]
     if missing:
-        chart = chart_of(books)
-        accounts |= {code: _open(books, chart, code) for code in missing}
+        accounts |= {one.code: one for one in _open(books, missing)}
     return accounts
 
 
-def _open(books: Organisation, chart: Chart, code: str) -> Account:
-    heading = chart.heading(code)
-    party = _party(books, code) if heading.part == Part.RECEIVABLE else None
-    facts = {"nature": heading.nature, "part": heading.part}
-    if party is None:
-        return Account.objects.create(
-            organisation=books, code=code, name=heading.name[:100], **facts
+def _open(books: Organisation, codes: Collection[str]) -> list[Account]:
+    """Open accounts; those of customers get the next numbers, in the order of their codes."""
+    chart = chart_of(books)
+    headings = {code: chart.heading(code) for code in sorted(codes)}
+    kept = [code for code, heading in headings.items() if heading.part == Part.RECEIVABLE]
+    parties = _parties(books, kept)
+    numbers = count(_next_debtor(books)) if kept else count()
+    opened = []
+    for code, heading in headings.items():
+        party = parties.get(code)
+        opened.append(
+            Account(
+                organisation_id=books.pk,
+                code=code,
+                name=(party.name if party else heading.name)[:100],
+                party=party,
+                debtor_number=next(numbers) if party else None,
+                nature=heading.nature,
+                part=heading.part,
+            )
         )
+    return Account.objects.bulk_create(opened)
+
+
+def _next_debtor(books: Organisation) -> int:
     numbers = Account.objects.filter(organisation=books).aggregate(last=Max("debtor_number"))
-    return Account.objects.create(
-        organisation=books,
-        code=code,
-        name=party.name[:100],
-        party=party,
-        debtor_number=(numbers["last"] or FIRST_DEBTOR - 1) + 1,
-        **facts,
-    )
+    return (numbers["last"] or FIRST_DEBTOR - 1) + 1
 
 
-def _party(books: Organisation, code: str) -> Organisation:
-    reference = code.partition(".")[2]
+def _parties(books: Organisation, codes: Collection[str]) -> dict[str, Organisation]:
+    """Return for whom each of these accounts is kept.
+
+    Raises:
+        UnknownAccount: it is nobody below these books.
+    """
+    references = {code: code.partition(".")[2] for code in codes}
     below = Organisation.objects.filter(path__startswith=books.path).exclude(pk=books.pk)
-    party = below.filter(reference=reference).first()
-    if party is None:
-        raise UnknownAccount(
-            f"Account {code} is kept per customer: write the reference of a customer of "
-            f"{books.name} behind the dot, like {code.partition('.')[0]}.O-7K2M9QXA."
-        )
-    return party
+    found = {one.reference: one for one in below.filter(reference__in=references.values())}
+    for code, reference in references.items():
+        if reference not in found:
+            raise UnknownAccount(
+                f"Account {code} is kept per customer: write the reference of a customer of "
+                f"{books.name} behind the dot, like {code.partition('.')[0]}.O-7K2M9QXA."
+            )
+    return {code: found[reference] for code, reference in references.items()}
 
 
 @transaction.atomic
@@ -259,4 +303,6 @@ def reverse(entry: Entry, *, at: datetime, on: date, why: str) -> Entry:
         item=leg.item if leg else "",
         due_on=leg.due_on if leg else None,
     )
-    return _write(books, fact, at=at, on=on, reverses=entry)
+    (written,) = _write(books, [fact], at=at, on=on, reverses=entry)
+    written.refresh_from_db(fields=_WRITTEN_BY_THE_DATABASE)
+    return written

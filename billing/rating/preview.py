@@ -47,7 +47,7 @@ def base_charges(line: ContractLine, prices: Sequence[LinePrice], *, at: datetim
 def _going_on(line: ContractLine, window: Period, at: datetime) -> list[Period]:
     """Return when the service existed in the window, and will when nothing stops it."""
     past = window.overlap(Period(window.start, at)) if window.start < at else None
-    existed = converged([line.pk], past).get(line.pk, ()) if past else ()
+    existed = converged({line.pk: past}).get(line.pk, ()) if past else ()
     start = max(at, window.start)
     coming = [Period(start, window.end)] if start < window.end else []
     return merged([*existed, *coming])

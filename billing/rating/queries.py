@@ -5,7 +5,8 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 from decimal import Decimal
 
-from django.db.models import Max
+from django.db.models import F, Max, QuerySet, Window
+from django.db.models.functions import DenseRank
 
 from billing.rating.aggregate import Reading, level
 from billing.rating.models import BilledWindow, RatedLine
@@ -15,7 +16,7 @@ from erp.base.periods import Period
 from erp.catalogue.models import Price, PriceKind
 from erp.catalogue.terms import Aggregation, Terms, read, read_whole
 from erp.contracts.models import Contract, ContractLine, LinePrice
-from erp.ports import usage_source
+from erp.ports import Looked, usage_source
 
 # How many billed windows back a late sample is still looked for: a year of months.
 WINDOWS_BACK = 12
@@ -24,24 +25,46 @@ _ORDER = {PriceKind.RECURRING: 0, PriceKind.SETUP: 1, PriceKind.METERED: 2}
 
 
 def window_of(contract: Contract, end: datetime) -> Period | None:
+    """Return the time that is not billed yet, see `windows_of`."""
+    return windows_of([contract], end).get(contract.pk)
+
+
+def windows_of(contracts: Sequence[Contract], end: datetime) -> dict[int, Period]:
     """Return the time that is not billed yet: from the last billed end to `end` or the contract's.
 
-    Windows of one contract therefore touch and never overlap, also when a run was left out.
+    Windows of one contract therefore touch and never overlap, also when a run was left out. A
+    contract without any such time is absent.
     """
-    billed = BilledWindow.objects.filter(line__contract=contract)
-    until = billed.aggregate(until=Max("rated_line__run__ends_at"))["until"]
-    start = max(contract.starts_at, until or contract.starts_at)
-    end = min(end, contract.ends_at or end)
-    return Period(start, end) if start < end else None
+    billed = BilledWindow.objects.filter(line__contract__in=contracts).values("line__contract")
+    ends = billed.order_by().annotate(until=Max("rated_line__run__ends_at"))
+    until: dict[int, datetime] = dict(ends.values_list("line__contract", "until"))
+    found: dict[int, Period] = {}
+    for one in contracts:
+        start = max(one.starts_at, until.get(one.pk, one.starts_at))
+        last = min(end, one.ends_at or end)
+        if start < last:
+            found[one.pk] = Period(start, last)
+    return found
 
 
 def services_of(
-    contract: Contract, window: Period, cut_off: datetime
-) -> list[tuple[Service, Period]]:
-    """Return what each line of the contract was in the window, each with the time to rate."""
-    lines = contract.lines.prefetch_related("prices").order_by("position")
-    found = [one for line in lines for one in versions_of(line, line.prices.all(), window)]
-    return services_at(found, window, cut_off)
+    windows: Mapping[int, Period], cut_off: datetime
+) -> dict[int, list[tuple[Service, Period]]]:
+    """Return what each line of some contracts was in the window of its contract, by its key.
+
+    Each with the time to rate.
+    """
+    rows = ContractLine.objects.filter(contract__in=windows).prefetch_related("prices")
+    lines = list(rows.order_by("contract_id", "position"))
+    by_line = {line.pk: windows[line.contract_id] for line in lines}
+    versions = [
+        one for line in lines for one in versions_of(line, line.prices.all(), by_line[line.pk])
+    ]
+    found: dict[int, list[tuple[Service, Period]]] = {contract: [] for contract in windows}
+    services = services_at(versions, by_line, cut_off)
+    for version, service in zip(versions, services, strict=True):
+        found[version.line.contract_id].append(service)
+    return found
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,16 +100,15 @@ def versions_of(line: ContractLine, prices: Iterable[LinePrice], window: Period)
 
 
 def services_at(
-    versions: Sequence[Version], window: Period, cut_off: datetime
+    versions: Sequence[Version], windows: Mapping[int, Period], cut_off: datetime
 ) -> list[tuple[Service, Period]]:
-    """Return what the versions were, each with its part of the window.
+    """Return what the versions were, each with its part of the window of its line.
 
-    As many statements for any number of lines, and one more for each part of its own.
+    As many statements for any number of lines, and some more for each further part of a line.
     """
-    keys = list({one.line.pk for one in versions})
-    existed = converged(keys, window)
-    usage = _usage_of(versions, window, cut_off, existed)
-    set_up = BilledWindow.objects.filter(line__in=keys, kind=PriceKind.SETUP)
+    existed = converged(windows)
+    usage = _usage_of(versions, windows, cut_off, existed)
+    set_up = BilledWindow.objects.filter(line__in=windows, kind=PriceKind.SETUP)
     done = set(set_up.values_list("line_id", flat=True))
     return [
         (
@@ -107,7 +129,7 @@ def services_at(
 
 def _usage_of(
     versions: Sequence[Version],
-    window: Period,
+    windows: Mapping[int, Period],
     cut_off: datetime,
     existed: Mapping[int, Sequence[Period]],
 ) -> dict[tuple[int, Period], dict[str, Measured]]:
@@ -115,41 +137,53 @@ def _usage_of(
 
     A part so short that no sample ends in it used nothing, if the meter was read in the window.
     """
-    parts: dict[Period, dict[int, tuple[Tariff, ...]]] = {}
+    parts: dict[tuple[int, Period], tuple[Tariff, ...]] = {}
     for one in versions:
         if one.is_metered:
-            its = parts.setdefault(one.part, {})
-            its[one.line.pk] = its.get(one.line.pk, ()) + one.tariffs
+            key = (one.line.pk, one.part)
+            parts[key] = parts.get(key, ()) + one.tariffs
     found: dict[tuple[int, Period], dict[str, Measured]] = {}
-    for part, tariffs in parts.items():
-        for (line, meter), used in measured(tariffs, part, cut_off, existed=existed).items():
-            found.setdefault((line, part), {})[meter] = used
-    short = {part: its for part, its in parts.items() if part != window}
-    for key, meter, nothing in _silent(short, found, window, cut_off):
+    for asked in rounds(parts):
+        tariffs = {line: parts[line, part] for line, part in asked.items()}
+        for (line, meter), used in measured(tariffs, asked, cut_off, existed=existed).items():
+            found.setdefault((line, asked[line]), {})[meter] = used
+    short = {key: its for key, its in parts.items() if key[1] != windows[key[0]]}
+    for key, meter, nothing in _silent(short, found, windows, cut_off):
         found.setdefault(key, {})[meter] = nothing
     return found
 
 
+def rounds(wanted: Iterable[tuple[int, Period]]) -> list[dict[int, Period]]:
+    """Return periods by line so that all are asked for, those of one line one after the other."""
+    found: list[dict[int, Period]] = []
+    for line, period in dict.fromkeys(wanted):
+        free = next((one for one in found if line not in one), None)
+        if free is None:
+            found.append({line: period})
+        else:
+            free[line] = period
+    return found
+
+
 def _silent(
-    parts: Mapping[Period, Mapping[int, Sequence[Tariff]]],
+    parts: Mapping[tuple[int, Period], Sequence[Tariff]],
     found: Mapping[tuple[int, Period], Mapping[str, Measured]],
-    window: Period,
+    windows: Mapping[int, Period],
     cut_off: datetime,
 ) -> list[tuple[tuple[int, Period], str, Measured]]:
     """Return what used nothing because no sample ends in its part: the meter was read before."""
     missing = [
-        ((line, part), tariff.meter)
-        for part, tariffs in parts.items()
-        for line, its in tariffs.items()
+        (key, tariff.meter)
+        for key, its in parts.items()
         for tariff in its
-        if tariff.kind == PriceKind.METERED and tariff.meter not in found.get((line, part), {})
+        if tariff.kind == PriceKind.METERED and tariff.meter not in found.get(key, {})
     ]
     if not missing:
         return []
-    lines = {line for (line, _), _ in missing}
-    read = usage_source().usage(lines=lines, period=window, stored_before=cut_off)
+    asked = {line: windows[line] for (line, _), _ in missing}
     nothing = {
-        (one.line, one.meter): Measured(Decimal(0), 0, one.first_at, one.last_at) for one in read
+        (one.line, one.meter): Measured(Decimal(0), 0, one.first_at, one.last_at)
+        for one in usage_source().usage(windows=asked, stored_before=cut_off)
     }
     return [
         (key, meter, nothing[key[0], meter]) for key, meter in missing if (key[0], meter) in nothing
@@ -161,15 +195,15 @@ def within(periods: Sequence[Period], part: Period) -> tuple[Period, ...]:
     return tuple(common for period in periods if (common := period.overlap(part)))
 
 
-def converged(lines: Collection[int], window: Period) -> dict[int, tuple[Period, ...]]:
-    """Return when each line's service existed inside the window."""
-    found = usage_source().converged(lines=lines, period=window)
-    return {line: within(periods, window) for line, periods in found.items()}
+def converged(windows: Mapping[int, Period]) -> dict[int, tuple[Period, ...]]:
+    """Return when each line's service existed inside its window."""
+    found = usage_source().converged(windows=windows)
+    return {line: within(periods, windows[line]) for line, periods in found.items()}
 
 
 def measured(
     tariffs: Mapping[int, Sequence[Tariff]],
-    window: Period,
+    windows: Mapping[int, Period],
     cut_off: datetime,
     *,
     existed: Mapping[int, Sequence[Period]],
@@ -178,7 +212,7 @@ def measured(
 
     Sums come from the source at once; a level needs the readings behind it.
     """
-    found = usage_source().usage(lines=list(tariffs), period=window, stored_before=cut_off)
+    found = usage_source().usage(windows=windows, stored_before=cut_off)
     summed = {
         (one.line, one.meter): Measured(one.quantity, one.samples, one.first_at, one.last_at)
         for one in found
@@ -189,13 +223,13 @@ def measured(
         for tariff in its
         if tariff.terms.aggregation != Aggregation.SUM and (line, tariff.meter) in summed
     }
-    return summed | _levels(levels, summed, window, cut_off, existed=existed)
+    return summed | _levels(levels, summed, windows, cut_off, existed=existed)
 
 
 def _levels(
     wanted: Mapping[tuple[int, str], Aggregation],
     summed: Mapping[tuple[int, str], Measured],
-    window: Period,
+    windows: Mapping[int, Period],
     cut_off: datetime,
     *,
     existed: Mapping[int, Sequence[Period]],
@@ -203,33 +237,55 @@ def _levels(
     if not wanted:
         return {}
     readings: dict[tuple[int, str], list[Reading]] = {key: [] for key in wanted}
-    lines, meters = {line for line, _ in wanted}, {meter for _, meter in wanted}
-    for one in usage_source().readings(
-        lines=lines, meters=meters, period=window, stored_before=cut_off
-    ):
+    asked = {line: windows[line] for line, _ in wanted}
+    meters = {meter for _, meter in wanted}
+    for one in usage_source().readings(windows=asked, meters=meters, stored_before=cut_off):
         if (one.line, one.meter) in readings:
             readings[one.line, one.meter].append(
                 Reading(one.quantity, one.starts_at, one.ends_at, one.subject)
             )
     return {
-        key: replace(
-            summed[key],
-            quantity=level(readings[key], how, shares_of(existed.get(key[0], ()), window)),
+        (line, meter): replace(
+            summed[line, meter],
+            quantity=level(
+                readings[line, meter], how, shares_of(existed.get(line, ()), windows[line])
+            ),
         )
-        for key, how in wanted.items()
+        for (line, meter), how in wanted.items()
     }
 
 
-def billed_meters(contract: Contract) -> list[Billed]:
-    """Return what was billed by meter in the last windows, with the corrections so far."""
+def billed_meters(contracts: Collection[int], cut_off: datetime) -> list[Billed]:
+    """Return what was billed by meter in the last windows and got samples since, as corrected."""
     rated = RatedLine.objects.filter(
-        line__contract=contract, kind=PriceKind.METERED, corrects=None, billed__isnull=False
-    ).order_by("-ends_at", "pk")
-    ends = sorted(set(rated.values_list("ends_at", flat=True)))[-WINDOWS_BACK:]
-    recent = rated.filter(ends_at__in=ends).select_related("line", "billed")
+        line__contract__in=contracts, kind=PriceKind.METERED, corrects=None, billed__isnull=False
+    )
+    back = Window(
+        DenseRank(), partition_by="line__contract", order_by=F("ends_at").desc()
+    )  # fmt: skip
+    recent = rated.order_by().annotate(back=back).filter(back__lte=WINDOWS_BACK)
+    columns = ("line_id", "starts_at", "ends_at", "run__cut_off_at")
+    looked = {
+        Looked(line, Period(start, end), cut_off_at)
+        for line, start, end, cut_off_at in recent.values_list(*columns)
+        if cut_off_at < cut_off
+    }
+    late = usage_source().came_late(looked=looked) if looked else ()
+    return _corrected({(one.line, one.period.start) for one in late}, rated)
+
+
+def _corrected(
+    wanted: Collection[tuple[int, datetime]], rated: QuerySet[RatedLine]
+) -> list[Billed]:
+    """Return the charges of these lines and windows, the newest first, with their corrections."""
+    if not wanted:
+        return []
+    lines, starts = {line for line, _ in wanted}, {start for _, start in wanted}
+    rows = rated.filter(line__in=lines, starts_at__in=starts).order_by("-ends_at", "pk")
     charges: dict[tuple[int, str, datetime], list[RatedLine]] = {}
-    for one in recent:
-        charges.setdefault((one.line_id, one.meter, one.starts_at), []).append(one)
+    for one in rows.select_related("line", "billed"):
+        if (one.line_id, one.starts_at) in wanted:
+            charges.setdefault((one.line_id, one.meter, one.starts_at), []).append(one)
     originals = [one.pk for its in charges.values() for one in its]
     corrections: dict[int | None, list[RatedLine]] = {}
     for one in RatedLine.objects.filter(corrects__in=originals, billed__isnull=False):
@@ -250,6 +306,7 @@ def _billed(
     terms = read_whole(original.terms) if original.terms else Terms(original.unit_price)
     return Billed(
         rated_line=original.pk,
+        contract=original.line.contract_id,
         line=original.line_id,
         name=original.line.name,
         tariff=Tariff(original.kind, original.meter, original.unit, terms),

@@ -1,25 +1,41 @@
-"""Rate a contract over a period, and remember what was billed."""
+"""Rate contracts over their periods, many at once, and remember what was billed."""
 
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from dataclasses import dataclass
 from datetime import datetime
+from typing import TypeVar
 
-from django.db import transaction
+from django.db.models import Prefetch
 
 from billing.rating import queries
 from billing.rating.models import BilledWindow, RatedLine, RatingRun
 from billing.rating.price import charges, late
-from billing.rating.tariffs import Charge
+from billing.rating.tariffs import Billed, Charge, Measured, Tariff
 from erp.base.errors import DomainError
 from erp.base.periods import Period
 from erp.contracts.models import Contract
 
 # More lines than this in one run is a fault in the data, not a bill.
 MOST_LINES = 1000
+T = TypeVar("T")
 
 
 class TooManyLines(DomainError):
     """One run made more lines than anybody would read: look at the contract first."""
 
     code = "too_many_lines"
+
+
+# What pricing made of a contract: its charges, or why nobody can tell.
+Priced = list[Charge] | Exception
+
+
+@dataclass(frozen=True, slots=True)
+class Rated:
+    """A rating run with its lines, which `keep` stores when it is new."""
+
+    run: RatingRun
+    lines: Sequence[RatedLine]
 
 
 def price(contract: Contract, *, window: Period, cut_off: datetime) -> list[Charge]:
@@ -31,48 +47,119 @@ def price(contract: Contract, *, window: Period, cut_off: datetime) -> list[Char
         NotMeasured: a metered price without a single sample of a service that existed.
         TooManyLines: the sanity bound.
     """
-    found: list[Charge] = []
-    for service, part in queries.services_of(contract, window, cut_off):
-        found += charges(service, part, contract.currency)
-    found += _late(contract, cut_off)
-    if len(found) > MOST_LINES:
-        raise TooManyLines
-    return found
+    return _or_raise(price_all([contract], {contract.pk: window}, cut_off=cut_off)[contract.pk])
 
 
-def _late(contract: Contract, cut_off: datetime) -> list[Charge]:
-    found: list[Charge] = []
-    for billed in queries.billed_meters(contract):
-        now_known = queries.measured(
-            {billed.line: [billed.tariff]},
-            billed.window,
-            cut_off,
-            existed=queries.converged([billed.line], billed.window),
-        )
-        found += late(billed, now_known.get((billed.line, billed.tariff.meter)), contract.currency)
-    return found
+def price_all(
+    contracts: Sequence[Contract], windows: Mapping[int, Period], *, cut_off: datetime
+) -> dict[int, Priced]:
+    """Price many contracts, each over its own window, with as many statements as for one.
 
-
-@transaction.atomic
-def rate(contract: Contract, *, period: Period, cut_off: datetime, at: datetime) -> RatingRun:
-    """Price the contract and keep the lines with their evidence; the same run again is that run.
-
-    Raises:
-        NotMeasured, TooManyLines: see `price`; nothing is stored.
+    What is odd in one of them is its own answer, and stops no other.
     """
-    run, is_new = RatingRun.objects.get_or_create(
+    services = queries.services_of(windows, cut_off)
+    late_ones = _late(contracts, cut_off)
+    found: dict[int, Priced] = {}
+    for contract in contracts:
+        try:
+            its = [
+                one
+                for service, part in services[contract.pk]
+                for one in charges(service, part, contract.currency)
+            ]
+            its += _adjustments(late_ones.get(contract.pk, ()), contract.currency)
+            if len(its) > MOST_LINES:
+                raise TooManyLines
+            found[contract.pk] = its
+        except Exception as error:
+            found[contract.pk] = error
+    return found
+
+
+Late = tuple[Billed, Measured | None]
+
+
+def _late(contracts: Sequence[Contract], cut_off: datetime) -> dict[int, list[Late]]:
+    """Return by contract what was billed and got samples since, with what is known of it now."""
+    waiting = queries.billed_meters([one.pk for one in contracts], cut_off)
+    found: dict[int, list[Late]] = {}
+    known: dict[tuple[int, datetime], dict[str, Measured]] = {}
+    for windows in queries.rounds((one.line, one.window) for one in waiting):
+        tariffs: dict[int, list[Tariff]] = {}
+        for billed in waiting:
+            if windows.get(billed.line) == billed.window:
+                tariffs.setdefault(billed.line, []).append(billed.tariff)
+        existed = queries.converged(windows)
+        now_known = queries.measured(tariffs, windows, cut_off, existed=existed)
+        for (line, meter), one in now_known.items():
+            known.setdefault((line, windows[line].start), {})[meter] = one
+    for billed in waiting:
+        measured = known.get((billed.line, billed.window.start), {}).get(billed.tariff.meter)
+        found.setdefault(billed.contract, []).append((billed, measured))
+    return found
+
+
+def _adjustments(waiting: Sequence[Late], currency: str) -> list[Charge]:
+    return [one for billed, measured in waiting for one in late(billed, measured, currency)]
+
+
+def _or_raise(found: T | Exception) -> T:
+    if isinstance(found, Exception):
+        raise found
+    return found
+
+
+def rate_all(
+    contracts: Sequence[Contract],
+    windows: Mapping[int, Period],
+    *,
+    cut_off: datetime,
+    at: datetime,
+) -> dict[int, Rated | Exception]:
+    """Price contracts over their windows, by their keys; `keep` stores what is new of it.
+
+    The same contract, window and cut-off is the same run for ever, with the lines that it has.
+    """
+    found: dict[int, Rated | Exception] = dict(_known(windows, cut_off))
+    new = [one for one in contracts if one.pk in windows and one.pk not in found]
+    priced = price_all(new, {one.pk: windows[one.pk] for one in new}, cut_off=cut_off)
+    for contract in new:
+        its = priced[contract.pk]
+        if isinstance(its, Exception):
+            found[contract.pk] = its
+        else:
+            run = _run(contract, windows[contract.pk], cut_off=cut_off, at=at)
+            lines = [_line(run, position, one) for position, one in enumerate(its, 1)]
+            found[contract.pk] = Rated(run, lines)
+    return found
+
+
+def _known(windows: Mapping[int, Period], cut_off: datetime) -> dict[int, Rated]:
+    rows = RatingRun.objects.filter(contract__in=windows, cut_off_at=cut_off)
+    with_lines = Prefetch("lines", RatedLine.objects.select_related("corrects__billed"))
+    return {
+        run.contract_id: Rated(run, list(run.lines.all()))
+        for run in rows.select_related("contract").prefetch_related(with_lines)
+        if run.period == windows[run.contract_id]
+    }
+
+
+def _run(contract: Contract, window: Period, *, cut_off: datetime, at: datetime) -> RatingRun:
+    return RatingRun(
+        organisation_id=contract.organisation_id,
         contract=contract,
-        starts_at=period.start,
-        ends_at=period.end,
+        starts_at=window.start,
+        ends_at=window.end,
         cut_off_at=cut_off,
-        defaults={"organisation_id": contract.organisation_id, "rated_at": at},
+        rated_at=at,
     )
-    if is_new:
-        found = price(contract, window=period, cut_off=cut_off)
-        RatedLine.objects.bulk_create(
-            _line(run, position, one) for position, one in enumerate(found, 1)
-        )
-    return run
+
+
+def keep(rated: Collection[Rated]) -> None:
+    """Store what is new of some rating runs, with their lines, in two statements."""
+    new = [one for one in rated if one.run.pk is None]
+    RatingRun.objects.bulk_create([one.run for one in new])
+    RatedLine.objects.bulk_create([line for one in new for line in one.lines])
 
 
 def _line(run: RatingRun, position: int, charge: Charge) -> RatedLine:
@@ -99,8 +186,8 @@ def _line(run: RatingRun, position: int, charge: Charge) -> RatedLine:
     )
 
 
-def mark_billed(run: RatingRun, *, invoice_number: str) -> None:
-    """Remember that the run's windows are billed by this invoice; the database refuses a second."""
+def mark_billed(lines: Iterable[tuple[RatedLine, str]]) -> None:
+    """Remember by which invoice each rated line is billed; the database refuses a second."""
     BilledWindow.objects.bulk_create(
         BilledWindow(
             organisation_id=line.organisation_id,
@@ -114,7 +201,7 @@ def mark_billed(run: RatingRun, *, invoice_number: str) -> None:
             is_correction=line.corrects_id is not None,
             invoice_number=invoice_number,
         )
-        for line in run.lines.all()
+        for line, invoice_number in lines
     )
 
 

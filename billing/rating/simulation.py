@@ -124,7 +124,8 @@ def _services(
     versions: Sequence[queries.Version], period: Period, cut_off: datetime
 ) -> dict[int, list[Rated]]:
     found: dict[int, list[Rated]] = {}
-    for service, part in queries.services_at(versions, period, cut_off):
+    windows = {one.line.pk: period for one in versions}
+    for service, part in queries.services_at(versions, windows, cut_off):
         found.setdefault(service.line, []).append((replace(service, setup_due=False), part))
     return found
 

@@ -64,6 +64,7 @@ class Billed:
     """
 
     rated_line: int
+    contract: int
     line: int
     name: str
     tariff: Tariff

@@ -1,5 +1,6 @@
 """Which numbers are to be asked about, and what is known of one."""
 
+from collections.abc import Collection
 from datetime import datetime, timedelta
 
 from django.db.models import Exists, F, OuterRef, Q, QuerySet
@@ -36,10 +37,20 @@ def to_ask(now: datetime) -> QuerySet[Organisation]:
 
 def latest(buyer: Organisation, *, at: datetime) -> VatCheck | None:
     """Return the newest answer about the number that a buyer has now, while it is evidence."""
+    return latest_of([buyer], at=at).get(buyer.pk)
+
+
+def latest_of(buyers: Collection[Organisation], *, at: datetime) -> dict[int, VatCheck]:
+    """Return by buyer the newest answer about the number that it has now, while it is evidence."""
+    if not buyers:
+        return {}
     answered = VatCheck.objects.exclude(state=State.WAITING).filter(
-        organisation=buyer, number=buyer.vat_number, answered_at__gt=at - GOOD_FOR
+        organisation__in=buyers,
+        number=F("organisation__vat_number"),
+        answered_at__gt=at - GOOD_FOR,
     )
-    return answered.order_by("-answered_at", "-pk").first()
+    newest = answered.order_by("organisation_id", "-answered_at", "-pk").distinct("organisation_id")
+    return {one.organisation_id: one for one in newest}
 
 
 def of(buyer: Organisation) -> QuerySet[VatCheck]:

@@ -90,7 +90,8 @@ def _used_minor(lines: QuerySet[ContractLine], month: Period, currency: str) -> 
     """Return what the lines used in a month at their metered prices, two statements for all."""
     prices = list(prices_in_force(month.end).filter(line__in=lines, kind=PriceKind.METERED))
     keys = {price.line_id for price in prices}
-    found = usage_source().usage(lines=keys, period=month, stored_before=month.end) if keys else ()
+    windows = dict.fromkeys(keys, month)
+    found = usage_source().usage(windows=windows, stored_before=month.end) if keys else ()
     used = {(one.line, one.meter): one.quantity for one in found}
     return sum(
         _metered_minor(price, used.get((price.line_id, price.meter), Decimal(0)), currency)

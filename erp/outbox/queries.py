@@ -32,9 +32,9 @@ def wanting(members: Collection[Member], topic: str) -> list[Member]:
     return [one for one in members if one.pk not in said_no]
 
 
-def members_of(organisation: Organisation) -> list[Member]:
+def members_of(organisations: Collection[Organisation]) -> list[Member]:
     """Return those who can be written to, in a steady order."""
-    found = Member.objects.filter(organisation=organisation, user__is_active=True)
+    found = Member.objects.filter(organisation__in=organisations, user__is_active=True)
     return list(found.select_related("user").order_by("pk"))
 
 
@@ -52,9 +52,10 @@ def listed(user: AnyUser, *, state: str = "", organisation: str = "") -> QuerySe
     return found.defer("text", "html").order_by("-pk")
 
 
-def listening(organisation: Organisation) -> list[Endpoint]:
-    """Return the endpoints of an organisation that are told of events."""
-    return list(Endpoint.objects.filter(organisation=organisation, state=EndpointState.ACTIVE))
+def listening(organisations: Collection[int]) -> list[Endpoint]:
+    """Return the endpoints of some organisations, by their keys, that are told of events."""
+    found = Endpoint.objects.filter(organisation__in=organisations, state=EndpointState.ACTIVE)
+    return list(found.order_by("pk"))
 
 
 def to_deliver(endpoint: int) -> QuerySet[Delivery]:

@@ -68,11 +68,27 @@ def post(
     """
     with scope.everything("the outbox writes to organisations that the asker may not see"):
         reached = recipients(organisation, letter.topic) if to is None else to
-        rows = [
-            _mail(organisation, letter, address, member, at=at)
-            for address, member in list(reached.items())[:MOST_RECIPIENTS]
-        ]
-        Mail.objects.bulk_create(rows, ignore_conflicts=True)
+        _put([(organisation, letter, reached)], at=at)
+
+
+@transaction.atomic
+def post_all(letters: Sequence[tuple[Organisation, Letter]], *, at: datetime) -> None:
+    """Put many mails of one topic into the outbox, each as `post` does, in as many statements."""
+    if not letters:
+        return
+    (topic,) = {letter.topic for _, letter in letters}
+    with scope.everything("the outbox writes to organisations that the asker may not see"):
+        reached = _recipients({one.pk: one for one, _ in letters}, topic)
+        _put([(one, letter, reached[one.pk]) for one, letter in letters], at=at)
+
+
+def _put(letters: Sequence[tuple[Organisation, Letter, Recipients]], *, at: datetime) -> None:
+    rows = [
+        _mail(organisation, letter, address, member, at=at)
+        for organisation, letter, reached in letters
+        for address, member in list(reached.items())[:MOST_RECIPIENTS]
+    ]
+    Mail.objects.bulk_create(rows, ignore_conflicts=True)
     if rows:
         announce("mail.posted")
 
@@ -82,13 +98,23 @@ def recipients(organisation: Organisation, topic: str) -> dict[str, Member | Non
 
     Invoices also go to the organisation's address, which is kept for them.
     """
-    members = queries.members_of(organisation)
-    reached: dict[str, Member | None] = {}
-    if topic == Topic.INVOICES or not any(one.role in BY_ROLE[topic] for one in members):
-        reached[organisation.email.lower()] = None
-    for member in queries.wanted(members, topic):
-        reached.setdefault(member.user.email.lower(), member)
-    return reached
+    return _recipients({organisation.pk: organisation}, topic)[organisation.pk]
+
+
+def _recipients(
+    organisations: Mapping[int, Organisation], topic: str
+) -> dict[int, dict[str, Member | None]]:
+    members: dict[int, list[Member]] = {pk: [] for pk in organisations}
+    everybody = queries.members_of(organisations.values())
+    for one in everybody:
+        members[one.organisation_id].append(one)
+    found: dict[int, dict[str, Member | None]] = {pk: {} for pk in organisations}
+    for pk, its in members.items():
+        if topic == Topic.INVOICES or not any(one.role in BY_ROLE[topic] for one in its):
+            found[pk][organisations[pk].email.lower()] = None
+    for member in queries.wanted(everybody, topic):
+        found[member.organisation_id].setdefault(member.user.email.lower(), member)
+    return found
 
 
 def _mail(
@@ -138,14 +164,28 @@ def emit(
 
     The payload is what Standard Webhooks recommends: type, timestamp, data.
     """
+    emit_all(event, [(organisation, key, data)], at=at)
+
+
+@transaction.atomic
+def emit_all(
+    event: str, facts: Sequence[tuple[Organisation, str, Mapping[str, Any]]], *, at: datetime
+) -> None:
+    """Tell endpoints of an event that happened many times: to whom, with its key and data."""
     assert event in EVENTS, f"{event} is not in erp.outbox.states.EVENTS"
     with scope.everything("an event may be caused by somebody who does not see the endpoints"):
-        heard = [one for one in queries.listening(organisation) if event in one.events]
-        payload = _payload(event, data, at=at)
-        rows = [_delivery(one, event, payload, key=key, at=at) for one in heard]
+        heard: dict[int, list[Endpoint]] = {}
+        for endpoint in queries.listening({one.pk for one, _, _ in facts}):
+            if event in endpoint.events:
+                heard.setdefault(endpoint.organisation_id, []).append(endpoint)
+        rows = [
+            _delivery(endpoint, event, _payload(event, data, at=at), key=key, at=at)
+            for organisation, key, data in facts
+            for endpoint in heard.get(organisation.pk, ())
+        ]
         Delivery.objects.bulk_create(rows, ignore_conflicts=True)
-    for one in heard:
-        announce("webhook.posted", endpoint=one.pk)
+    for pk in sorted({one.endpoint_id for one in rows}):
+        announce("webhook.posted", endpoint=pk)
 
 
 def _payload(event: str, data: Mapping[str, Any], *, at: datetime) -> str:

@@ -108,7 +108,7 @@ def _participants(ticket: Ticket, *, but: str) -> dict[str, Member | None]:
     topic = Topic.INCIDENTS if ticket.kind == Kind.INCIDENT else Topic.TICKETS
     with scope.everything("staff writes to the members of an organisation below"):
         authors = set(ticket.messages.order_by().values_list("author", flat=True).distinct())
-        members = outbox.members_of(ticket.organisation)
+        members = outbox.members_of([ticket.organisation])
         wrote = [one for one in members if one.user.username in authors]
         if not wrote:
             return recipients(ticket.organisation, topic)

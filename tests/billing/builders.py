@@ -6,6 +6,8 @@ from datetime import UTC, datetime
 from decimal import Decimal
 from typing import Any
 
+from billing.rating import services as rating
+from billing.rating.models import RatingRun
 from billing.runs import services as runs
 from billing.runs.models import BillingRun
 from billing.vat import services as vat
@@ -14,7 +16,7 @@ from erp.catalogue.models import Offer, Plan
 from erp.contracts.models import Contract, ContractLine, LinePrice
 from erp.contracts.states import State
 from erp.customers.models import Organisation
-from erp.ports import Reading, SampleView, Usage
+from erp.ports import Looked, Reading, SampleView, Usage
 
 
 def at(text: str) -> datetime:
@@ -54,22 +56,20 @@ class FakeUsage:
         self.stored.append((line.pk, view))
 
     def _found(
-        self, lines: Collection[int], period: Period, stored_before: datetime
+        self, windows: Mapping[int, Period], stored_before: datetime
     ) -> list[tuple[int, SampleView]]:
         assert stored_before.tzinfo is not None
         return [
             (line, one)
             for line, one in self.stored
-            if line in lines
-            and period.start < one.ends_at <= period.end
+            if line in windows
+            and windows[line].start < one.ends_at <= windows[line].end
             and one.stored_at < stored_before
         ]
 
-    def usage(
-        self, *, lines: Collection[int], period: Period, stored_before: datetime
-    ) -> Sequence[Usage]:
+    def usage(self, *, windows: Mapping[int, Period], stored_before: datetime) -> Sequence[Usage]:
         groups: dict[tuple[int, str, str], list[SampleView]] = {}
-        for line, one in self._found(lines, period, stored_before):
+        for line, one in self._found(windows, stored_before):
             groups.setdefault((line, one.meter, one.unit), []).append(one)
         return [
             Usage(
@@ -79,32 +79,37 @@ class FakeUsage:
             for (line, meter, unit), ones in sorted(groups.items())
         ]  # fmt: skip
 
+    def came_late(self, *, looked: Collection[Looked]) -> Collection[Looked]:
+        return [
+            seen
+            for seen in looked
+            if any(
+                line == seen.line
+                and seen.period.start < one.ends_at <= seen.period.end
+                and one.stored_at >= seen.stored_before
+                for line, one in self.stored
+            )
+        ]
+
     def samples(
         self, *, line: int, meter: str, period: Period, stored_before: datetime, limit: int
     ) -> Sequence[SampleView]:
-        found = [one for _, one in self._found([line], period, stored_before) if one.meter == meter]
+        found = [one for _, one in self._found({line: period}, stored_before) if one.meter == meter]
         return sorted(found, key=lambda one: one.ends_at, reverse=True)[:limit]
 
     def readings(
-        self,
-        *,
-        lines: Collection[int],
-        meters: Collection[str],
-        period: Period,
-        stored_before: datetime,
+        self, *, windows: Mapping[int, Period], meters: Collection[str], stored_before: datetime
     ) -> Sequence[Reading]:
         return [
             Reading(line, one.meter, one.quantity, one.starts_at, one.ends_at, one.instance)
-            for line, one in self._found(lines, period, stored_before)
+            for line, one in self._found(windows, stored_before)
             if one.meter in meters
         ]
 
-    def converged(
-        self, *, lines: Collection[int], period: Period
-    ) -> Mapping[int, Sequence[Period]]:
+    def converged(self, *, windows: Mapping[int, Period]) -> Mapping[int, Sequence[Period]]:
         found = {
             line: merged(c for one in self.existed.get(line, []) if (c := one.overlap(period)))
-            for line in lines
+            for line, period in windows.items()
         }
         return {line: periods for line, periods in found.items() if periods}
 
@@ -174,6 +179,15 @@ def a_contract(
             terms=dict(terms or {}) if meter else {},
         )  # fmt: skip
     return line
+
+
+def rated(contract: Contract, period: Period = NOVEMBER) -> RatingRun:
+    """Return the rating run of one contract, stored."""
+    windows = {contract.pk: period}
+    found = rating.rate_all([contract], windows, cut_off=OPENED, at=OPENED)[contract.pk]
+    assert isinstance(found, rating.Rated), found
+    rating.keep([found])
+    return found.run
 
 
 def a_run(

@@ -47,7 +47,13 @@ class Owner:
 def _world(usage: FakeUsage, settings: LazySettings, monkeypatch: pytest.MonkeyPatch) -> None:
     """Two contracts of one customer: billed, issued, one of them paid; one runs on a node."""
     settings.DATABASE_ROUTERS = [Owner()]
-    for module in ("erp.audit", "billing.audit", "orchestration.audit", "billing.ledger.services"):
+    for module in (
+        "erp.audit",
+        "billing.audit",
+        "orchestration.audit",
+        "billing.ledger.services",
+        "billing.invoicing.issuing",
+    ):
         monkeypatch.setattr(f"{module}.connection", connections["owner"])
     buyer = billing.a_customer()
     for number in range(2):

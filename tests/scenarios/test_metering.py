@@ -94,8 +94,7 @@ def test_requests_are_counted_once_through_restarts_of_service_and_agent(
     converged(node)
     assert requests() == 7
     found = StoredUsage().usage(
-        lines=[instance.line_id],
-        period=Period(instance.created_at, now()),
+        windows={instance.line_id: Period(instance.created_at, now())},
         stored_before=now(),
     )
     assert {one.meter: one.unit for one in found}["requests"] == "requests"

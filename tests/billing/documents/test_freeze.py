@@ -16,11 +16,9 @@ from billing.invoicing import services as invoicing
 from billing.invoicing.freeze import language_of, last_day, party
 from billing.invoicing.models import InvoiceLine, Series
 from billing.invoicing.wording import name_of
-from billing.rating.services import rate
 from erp.contracts.models import ContractLine
 from erp.customers.models import Organisation
 from tests.billing.builders import (
-    NOVEMBER,
     OPENED,
     FakeUsage,
     a_contract,
@@ -28,6 +26,7 @@ from tests.billing.builders import (
     a_provider,
     at,
     confirmed,
+    rated,
 )  # fmt: skip
 
 pytestmark = pytest.mark.django_db
@@ -58,7 +57,7 @@ def issue(usage: FakeUsage) -> Issue:
         usage.exists(line, at("2026-11-16"), at("2026-12-01"))
         usage.sample(line, "20", ends_at=at("2026-11-20"))
         usage.sample(line, "25", ends_at=at("2026-11-24T15:00"))
-        run = rate(line.contract, period=NOVEMBER, cut_off=OPENED, at=OPENED)
+        run = rated(line.contract)
         draft = invoicing.draft(run, at=OPENED, by="anna")
         issued = invoicing.issue(draft, at=OPENED, by="anna")
         assert issued.document is not None
@@ -150,7 +149,7 @@ def test_a_seller_without_a_vat_number_issues_nothing(usage: FakeUsage) -> None:
     a_provider(vat_number="")
     line = a_contract(prices=PRICES[:1])
     usage.exists(line, at("2026-11-16"), at("2026-12-01"))
-    run = rate(line.contract, period=NOVEMBER, cut_off=OPENED, at=OPENED)
+    run = rated(line.contract)
     draft = invoicing.draft(run, at=OPENED, by="anna")
     with pytest.raises(Inconsistent, match="Provider has no VAT number: add it"):
         invoicing.issue(draft, at=OPENED, by="anna")

@@ -29,9 +29,8 @@ def clock(monkeypatch: pytest.MonkeyPatch) -> None:
 
 def frozen(snapshot: Snapshot | None = None) -> Document:
     snapshot = snapshot or domestic()
-    return services.freeze(
-        a_customer(), title=snapshot.number, snapshot=snapshot.to_json(), at=NOON
-    )
+    (made,) = services.freeze([(a_customer(), snapshot.number, snapshot.to_json())], at=NOON)
+    return made
 
 
 def again(document: Document) -> Document:

@@ -28,8 +28,8 @@ def an_invoice(minor: int = 120_000, period: Period = YEAR) -> Entry:
     amounts |= {"487": -sum(one.minor for one in later), f"411.{buyer.reference}": minor}
     fact = Fact("invoice:V-1", Journal.SALES, "EUR", "Invoice F-1", amounts, piece="F-1")
     entry = post(books, fact, at=at("2026-12-15T09:00"))
-    keep(entry, later, waits_on="487")
-    keep(entry, later, waits_on="487")
+    keep(books, [(entry, later)], waits_on="487")
+    keep(books, [(entry, later)], waits_on="487")
     return entry
 
 
@@ -117,7 +117,7 @@ def test_a_closed_month_is_released_on_the_first_open_day() -> None:
     late = post(
         books, Fact("K", Journal.MISC, "EUR", "late", {"512": 5, "487": -5}), at=at("2027-03-05")
     )
-    keep(late, shares, waits_on="487")
+    keep(books, [(late, shares)], waits_on="487")
     made = release(late, date(2027, 2, 1), at=at("2027-03-05"))
     assert made is not None
     assert made.posted_on == date(2027, 3, 3)

@@ -74,7 +74,7 @@ def test_the_database_refuses_a_reversal_that_is_no_negative() -> None:
     entry = post(a_provider(), a_fact(), at=OPENED)
     with pytest.raises(IntegrityError, match="is not the negative"), transaction.atomic():
         other = Fact("X", Journal.MISC, "EUR", "x", {"512": 90, "7061": -90})
-        services._write(entry.organisation, other, at=OPENED, on=DAY, reverses=entry)
+        services._write(entry.organisation, [other], at=OPENED, on=DAY, reverses=entry)
         _check_now()
 
 

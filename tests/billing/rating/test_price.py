@@ -47,7 +47,7 @@ def billed(found: list[Charge], tariff: Tariff, *, number: str = "F-1") -> Bille
         quantity, minor = sums.get((one.part, one.unit_price), (D(0), 0))
         sums[one.part, one.unit_price] = quantity + one.quantity, minor + one.minor
     return Billed(
-        rated_line=70, line=7, name="My site",
+        rated_line=70, contract=1, line=7, name="My site",
         tariff=replace(tariff, terms=read_whole(first.terms)), window=NOVEMBER,
         used=sum((one.used or D(0) for one in found), D(0)),
         included=first.included, scale=D(first.evidence["scale"]), pieces=sums,

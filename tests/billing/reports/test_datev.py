@@ -63,7 +63,7 @@ def test_deferred_revenue_takes_a_key_and_its_release_none(usage: FakeUsage) -> 
     amounts |= {f"1400.{buyer.reference}": 11_901, "0990": -waits, "1776": -1_900}
     fact = Fact("invoice:V", Journal.SALES, "EUR", "x", amounts, piece="F-1")
     entry = post(books, fact, at=at("2026-11-15T10:00"))
-    keep(entry, later, waits_on="0990")
+    keep(books, [(entry, later)], waits_on="0990")
     release(entry, date(2026, 12, 1), at=at("2027-01-01"))
     content = written(books)
     assert faults(content) == []

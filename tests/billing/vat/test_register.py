@@ -11,8 +11,8 @@ from django.test import Client
 
 from billing.invoicing import services as invoicing
 from billing.invoicing.models import Invoice
-from billing.invoicing.services import tax_of
 from billing.invoicing.tax import NotConfirmed
+from billing.invoicing.taxation import tax_of
 from billing.runs.models import RunItem
 from billing.runs.services import retry
 from billing.vat import queries, register, services

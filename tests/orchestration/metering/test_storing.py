@@ -118,10 +118,10 @@ def test_usage_sums_what_ended_in_the_period_and_was_stored_before_the_cut_off()
     store(node, epoch="e", samples=[a_sample(instance, n) for n in (1, 2)], at=first)
     store(node, epoch="e", samples=[a_sample(instance, 3)], at=second)
     source = StoredUsage()
-    (usage,) = source.usage(lines=[instance.line_id], period=DAY, stored_before=second)
+    (usage,) = source.usage(windows={instance.line_id: DAY}, stored_before=second)
     assert (usage.quantity, usage.samples, usage.unit) == (Decimal(3), 2, "s")
     empty = Period(DAY.end, DAY.end + timedelta(days=1))
-    assert source.usage(lines=[instance.line_id], period=empty, stored_before=second) == []
+    assert source.usage(windows={instance.line_id: empty}, stored_before=second) == []
     views = source.samples(
         line=instance.line_id, meter="cpu_seconds", period=DAY, stored_before=second, limit=1
     )
@@ -133,10 +133,10 @@ def test_usage_sums_what_ended_in_the_period_and_was_stored_before_the_cut_off()
 def test_a_service_existed_from_its_first_passing_promises_to_its_wipe() -> None:
     instance = an_instance_on(a_node())
     source = StoredUsage()
-    found = source.converged(lines=[instance.line_id], period=DAY)
+    found = source.converged(windows={instance.line_id: DAY})
     assert found == {instance.line_id: [Period(NOON, DAY.end)]}
     Instance.objects.update(state="wiped", partition=None, wiped_at=NOON + timedelta(hours=2))
-    found = source.converged(lines=[instance.line_id], period=DAY)
+    found = source.converged(windows={instance.line_id: DAY})
     assert found == {instance.line_id: [Period(NOON, NOON + timedelta(hours=2))]}
 
 

@@ -11,11 +11,13 @@ import pytest
 from django.conf import LazySettings
 from django.db import DatabaseError, connection, connections, transaction
 from django.db.backends.utils import CursorWrapper
+from django.test.utils import CaptureQueriesContext
 
 from config.audit import violations
 from erp.base import scope
 from erp.base.doors import now
 from erp.base.periods import Period
+from erp.ports import Looked
 from orchestration.instances.models import Instance
 from orchestration.instances.services import follow_contract
 from orchestration.metering import queries, weeks
@@ -143,27 +145,34 @@ def test_an_hour_and_a_day_are_what_ended_in_them_however_it_came(
     assert violations()["L4 samples, hours and days are the same"] == []
 
 
-@pytest.mark.parametrize(
-    ("start", "end"), [(0, 180), (60, 120), (30, 150), (61, 119), (59, 61), (0, 45), (75, 180)]
-)
-@pytest.mark.parametrize("cut", [1, 2, 3])
+HOUR, DAY = 60, 24 * 60
+BOUNDS = [(0, 180), (60, 120), (30, 150), (61, 119), (59, 61), (0, 45), (75, 180)]
+# One or two whole days, with and without hours and minutes beside them.
+BOUNDS += [(0, DAY), (0, 2 * DAY), (HOUR, 3 * DAY), (59, 2 * DAY + 61), (DAY - 1, 2 * DAY + 1)]
+
+
+@pytest.mark.parametrize(("start", "end"), BOUNDS)
+@pytest.mark.parametrize("cut", [4, 5, 6])
 def test_usage_is_to_the_digit_what_the_samples_add_up_to(
     node: ComputeNode, instance: Instance, start: int, end: int, cut: int
 ) -> None:
     base = weeks.since() + timedelta(days=1)
-    came = [base + timedelta(days=number) for number in (1, 2)]
-    minutes = range(1, 181, 7)
+    came = [base + timedelta(days=number) for number in (4, 5)]
+    minutes = [*range(1, 181, 7), *range(181, 3 * DAY, 97)]
     for number, minute in enumerate(minutes, 1):
         sample = ending(instance, number, base + timedelta(minutes=minute), f"0.{number:09d}")
         stored(node, sample, at=came[number % 5 == 0])
     period = Period(base + timedelta(minutes=start), base + timedelta(minutes=end))
     before = base + timedelta(days=cut)
-    found = StoredUsage().usage(lines=[instance.line_id], period=period, stored_before=before)
+    source, windows = StoredUsage(), {instance.line_id: period}
+    found = source.usage(windows=windows, stored_before=before)
     expected = [
         one
         for one in Sample.objects.filter(stored_at__lt=before).order_by("ends_at")
         if period.start < one.ends_at <= period.end
     ]
+    read = source.readings(windows=windows, meters=["cpu_seconds"], stored_before=before)
+    assert [one.quantity for one in read] == [one.quantity for one in expected]
     assert [(one.quantity, one.samples, one.first_at, one.last_at) for one in found] == (
         [
             (
@@ -176,6 +185,36 @@ def test_usage_is_to_the_digit_what_the_samples_add_up_to(
         if expected
         else []
     )
+
+
+def test_each_line_has_its_own_window_in_one_statement(node: ComputeNode) -> None:
+    base, hour = weeks.since() + timedelta(days=1), timedelta(hours=1)
+    UsageSum.objects.bulk_create(
+        UsageSum(
+            organisation=node.organisation, line=line, hours=1, starts_at=base + number * hour,
+            meter="cpu_seconds", unit="s", quantity=line * 10 + number, samples=1, first_at=base,
+            last_at=base, stored_at=base,
+        )
+        for line in (1, 2)
+        for number in range(4)
+    )  # fmt: skip
+    windows = {1: Period(base, base + 2 * hour), 2: Period(base + 2 * hour, base + 4 * hour)}
+    with CaptureQueriesContext(connection) as asked:
+        found = StoredUsage().usage(windows=windows, stored_before=base + LATER)
+    assert {one.line: one.quantity for one in found} == {1: 10 + 11, 2: 22 + 23}
+    assert len(asked) == 1
+
+
+def test_only_a_window_in_whose_days_something_was_stored_since_came_late(
+    node: ComputeNode, instance: Instance
+) -> None:
+    base = weeks.since() + timedelta(days=1)
+    stored(node, ending(instance, 1, base + timedelta(hours=3)), at=base + LATER)
+    day, moment = timedelta(days=1), timedelta(seconds=1)
+    late = Looked(instance.line_id, Period(base, base + day), base + LATER)
+    known = Looked(instance.line_id, Period(base, base + day), base + LATER + moment)
+    elsewhere = Looked(instance.line_id, Period(base + day, base + 2 * day), base)
+    assert StoredUsage().came_late(looked=[known, elsewhere, late]) == [late]
 
 
 def test_the_next_weeks_are_made_once() -> None:
@@ -249,7 +288,7 @@ def test_an_old_week_that_is_billed_is_dropped_and_its_sums_stay(
     assert weeks.since() == last_week + weeks.WEEK
     assert not Sample.objects.exists()
     (usage,) = StoredUsage().usage(
-        lines=[instance.line_id], period=period, stored_before=end + 2 * LATER
+        windows={instance.line_id: period}, stored_before=end + 2 * LATER
     )
     assert (usage.quantity, usage.samples) == (Decimal(2), 2)
     assert violations()["L4 samples, hours and days are the same"] == []
