@@ -25,5 +25,5 @@ END $$;
 
 
 class Migration(migrations.Migration):
-    dependencies = [("billing", "0014_vat_numbers_are_confirmed")]
+    dependencies = [("billing", "0015_excess_is_freed")]
     operations = [migrations.RunSQL(SQL, migrations.RunSQL.noop)]
