@@ -46,9 +46,13 @@ LIMIT %s
 # What people book by hand or bring in as opening balances is no document of ours.
 _RECEIVABLES_AGREE = """
 WITH owed AS (
-    SELECT issuer_id, organisation_id, currency,
-        sum(total_minor - paid_minor - credited_minor) AS minor
-    FROM billing_invoice WHERE number <> '' AND kind = 'invoice' GROUP BY 1, 2, 3
+    SELECT issuer_id, organisation_id, currency, sum(minor) AS minor FROM (
+        SELECT issuer_id, organisation_id, currency,
+            total_minor - paid_minor - credited_minor AS minor
+        FROM billing_invoice WHERE number <> '' AND kind = 'invoice'
+        UNION ALL
+        SELECT issuer_id, organisation_id, currency, minor - paid_minor - waived_minor
+        FROM billing_fee) claims GROUP BY 1, 2, 3
 ), booked AS (
     SELECT e.organisation_id AS issuer_id, a.party_id AS organisation_id, e.currency,
         sum(p.minor) AS minor
@@ -115,11 +119,17 @@ WHERE NOT EXISTS (SELECT FROM billing_entry e JOIN billing_posting p ON p.entry_
     JOIN billing_account a ON a.id = p.account_id WHERE e.organisation_id = r.issuer_id
     AND e.key = 'payment:' || r.reference AND p.minor = r.amount_minor
     AND a.part = CASE r.method WHEN 'write_off' THEN 'write_off' WHEN 'charges' THEN 'bank_charges'
-        ELSE 'bank' END)
+        WHEN 'sepa' THEN 'transit' ELSE 'bank' END)
 UNION ALL
 SELECT 'receipt ' || r.reference || ' and its allocations differ'
 FROM billing_receipt r WHERE r.allocated_minor <> (SELECT coalesce(sum(a.minor), 0)
     FROM billing_paymentallocation a WHERE a.receipt_id = r.id AND a.undone_at IS NULL)
+    + (SELECT coalesce(sum(f.minor), 0) FROM billing_feepayment f
+       WHERE f.receipt_id = r.id AND f.undone_at IS NULL)
+UNION ALL
+SELECT 'fee ' || h.reference || ' and the payments of it differ' FROM billing_fee h
+WHERE h.paid_minor <> (SELECT coalesce(sum(f.minor), 0) FROM billing_feepayment f
+    WHERE f.fee_id = h.id AND f.undone_at IS NULL)
 UNION ALL
 SELECT 'receipt ' || r.reference || ' and its payouts differ'
 FROM billing_receipt r WHERE r.paid_out_minor <> (SELECT coalesce(sum(x.minor), 0)
@@ -129,7 +139,8 @@ SELECT 'payout ' || x.reference || ' has no entry of its amount' FROM billing_pa
 JOIN billing_receipt r ON r.id = x.receipt_id
 WHERE NOT EXISTS (SELECT FROM billing_entry e JOIN billing_posting p ON p.entry_id = e.id
     JOIN billing_account a ON a.id = p.account_id WHERE e.organisation_id = r.issuer_id
-    AND e.key = 'payout:' || x.reference AND a.part = 'bank' AND p.minor = -x.minor)
+    AND e.key = 'payout:' || x.reference AND p.minor = -x.minor AND a.part =
+        CASE WHEN x.kind IN ('transfer', 'refused') THEN 'transit' ELSE 'bank' END)
 UNION ALL
 SELECT 'invoice ' || i.reference || ' and the payments of it differ'
 FROM billing_invoice i WHERE i.paid_minor <> (SELECT coalesce(sum(a.minor), 0)

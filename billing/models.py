@@ -14,7 +14,7 @@ from billing.ledger.models import (
     PartAccount,
     Posting,
 )
-from billing.payments.models import PaymentAllocation, Payout, Receipt
+from billing.payments.models import Fee, FeePayment, PaymentAllocation, Payout, Receipt
 from billing.rating.models import BilledWindow, RatedLine, RatingRun
 from billing.runs.models import BillingRun, RunItem
 from billing.vat.models import VatCheck
@@ -34,6 +34,8 @@ __all__ = [
     "DunningHold",
     "DunningStep",
     "Entry",
+    "Fee",
+    "FeePayment",
     "Invoice",
     "InvoiceLine",
     "Lettering",

@@ -22,7 +22,7 @@ _LEGAL = {"SARL", "SAS", "SA", "GMBH", "AG", "UG", "LTD", "INC", "BV", "EURL", "
 
 @dataclass(frozen=True, slots=True)
 class Owed:
-    """An open invoice as far as matching asks."""
+    """An open invoice as far as matching asks; its fees are paid by what comes on top."""
 
     pk: int
     number: str
@@ -31,6 +31,7 @@ class Owed:
     payer_iban: str
     open_minor: int
     due_on: date
+    fees_minor: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -151,6 +152,9 @@ def _by_number(
     if came.minor == is_open:
         many = "The amount is their sum." if len(mentioned) > 1 else "The amount is what is open."
         return _made(came, mentioned, 90 if unknown else 100, (*reasons, many))
+    if came.minor == is_open + sum(one.fees_minor for one in mentioned):
+        text = "The amount is what is open with the fees."
+        return _made(came, mentioned, 90 if unknown else 100, (*reasons, text))
     if came.minor < is_open:
         return _made(came, mentioned, 80, (*reasons, "It is less than what is open."))
     return _made(came, mentioned, 75, (*reasons, "It is more: the rest becomes credit."))

@@ -11,6 +11,7 @@ from billing.bank.states import State
 from billing.invoicing.models import Invoice
 from billing.invoicing.states import State as Invoiced
 from billing.payments.models import NOT_MONEY, PayoutKind, Receipt
+from billing.payments.queries import open_fees
 from erp.customers.models import Organisation
 
 # Open invoices that are compared with the movements of one page.
@@ -83,9 +84,11 @@ def proposed(books: Organisation, found: Sequence[BankItem]) -> dict[int, list[S
     if not coming:
         return {}
     invoices = {one.pk: one for one in candidates(books, coming)}
+    fees = open_fees(invoices)
     answers = {}
     for item in coming:
-        owed = [as_owed(one) for one in invoices.values() if one.currency == item.currency]
+        same = [one for one in invoices.values() if one.currency == item.currency]
+        owed = [as_owed(one, fees.get(one.pk, 0)) for one in same]
         made = proposals(as_came(item), owed)
         answers[item.pk] = [
             Shown(one, [(invoices[pk], minor) for pk, minor in one.shares]) for one in made
@@ -98,7 +101,7 @@ def as_came(item: BankItem) -> Came:
     return Came(item.minor, f"{item.text} {item.end_to_end}", item.name, item.iban)
 
 
-def as_owed(invoice: Invoice) -> Owed:
+def as_owed(invoice: Invoice, fees_minor: int) -> Owed:
     """Return an invoice as matching asks for it."""
     buyer = invoice.organisation
     assert invoice.due_on is not None, "it was issued"
@@ -110,6 +113,7 @@ def as_owed(invoice: Invoice) -> Owed:
         payer_iban=buyer.iban,
         open_minor=invoice.open_minor,
         due_on=invoice.due_on,
+        fees_minor=fees_minor,
     )
 
 

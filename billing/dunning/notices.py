@@ -5,6 +5,7 @@ from typing import Any
 
 from billing.dunning.models import DunningAct
 from billing.invoicing.models import Invoice
+from billing.payments import queries
 from erp.base.money import Amount
 from erp.outbox.letters import address
 from erp.outbox.services import Letter, post
@@ -15,7 +16,14 @@ def step_taken(act: DunningAct, *, next_action: str, next_on: date | None, at: d
     """Tell the customer once what is open, what this step did, and what follows when."""
     invoice = act.invoice
     fee = Amount(act.fee_minor, invoice.currency) if act.fee_minor else None
-    more = {"next_action": next_action, "next_on": next_on, "fee": str(fee) if fee else ""}
+    open_fees = queries.open_fees([invoice.pk]).get(invoice.pk, 0)
+    in_all = Amount(invoice.open_minor + open_fees, invoice.currency)
+    more = {
+        "next_action": next_action,
+        "next_on": next_on,
+        "fee": str(fee) if fee else "",
+        "in_all": str(in_all) if open_fees else "",
+    }
     _post(invoice, f"dunning_{act.action}", f"{act.position}", more, at=at)
 
 

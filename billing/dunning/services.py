@@ -12,6 +12,8 @@ from billing.dunning.plan import Late, Step, day_of, due, next_step
 from billing.invoicing.models import Invoice
 from billing.invoicing.states import State
 from billing.ledger.services import day_in
+from billing.payments import fees
+from billing.payments.models import FeeKind
 from erp.base.errors import DomainError
 from erp.base.journal import record
 from erp.contracts import services as contracts
@@ -144,6 +146,9 @@ def take_step(invoice: Invoice, *, at: datetime) -> DunningAct | None:
     if step is None:
         return None
     act = _done(row, step, on, at=at)
+    if act.fee_minor:
+        key = f"dunning:{row.reference}:{act.position}"
+        fees.claim(row, fees.Claim(key, FeeKind.REMINDER, act.fee_minor), at=at, by=BY)
     _carry_out(act, at=at)
     rest = Late(row.pk, facts.due_on, {**facts.done, step.position: on})
     following = next_step(rest, steps)

@@ -43,6 +43,8 @@ class Part(StrEnum):
     EXCHANGE_GAIN = "exchange_gain"
     EXCHANGE_LOSS = "exchange_loss"
     OPENING = "opening"
+    TRANSIT = "transit"
+    FEE = "fee"
 
 
 @dataclass(frozen=True, slots=True)

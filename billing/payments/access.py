@@ -3,9 +3,9 @@
 from django.db.models import Q
 from django.shortcuts import get_object_or_404
 
-from billing.payments.models import Receipt
+from billing.payments.models import Fee, Receipt
 from erp.base.tenancy import AnyUser
-from erp.customers.access import memberships_of, require
+from erp.customers.access import memberships_of, require, sellers_for
 from erp.customers.states import Right
 
 
@@ -27,3 +27,13 @@ def receipt_for(user: AnyUser, reference: str, *, right: Right) -> Receipt:
     receipt = get_object_or_404(found, reference=reference)
     require(user, receipt.organisation if right == Right.PAY else receipt.issuer, right)
     return receipt
+
+
+def fee_for(user: AnyUser, reference: str) -> Fee:
+    """Return the fee, to who bills for its issuer.
+
+    Raises:
+        Http404: the user may not even know that it exists.
+    """
+    found = Fee.objects.filter(issuer__in=sellers_for(user, Right.RUN_BILLING))
+    return get_object_or_404(found.select_related("issuer", "invoice"), reference=reference)

@@ -11,6 +11,8 @@ from billing.ledger import services as ledger
 from billing.ledger.chart import Part
 from billing.ledger.lettering import letter_item, unletter
 from billing.ledger.models import Journal, Posting
+from billing.payments import fees
+from billing.payments.left import check_credit, locked_receipt
 from billing.payments.models import (
     NOT_MONEY,
     PaymentAllocation,
@@ -32,11 +34,8 @@ from erp.base.journal import record
 from erp.base.lifecycle import move
 from erp.base.money import Amount
 
-
-class NoSuchCredit(DomainError):
-    """The payment has less left than that."""
-
-    code = "no_such_credit"
+# Where a payout is booked that the account at the bank does not show by itself.
+_PARTS = {PayoutKind.TRANSFER: Part.TRANSIT, PayoutKind.REFUSED: Part.TRANSIT}
 
 
 class UndoneAlready(DomainError):
@@ -68,7 +67,7 @@ def allocate(
         OthersInvoice: it is of somebody else.
     """
     (row,) = locked({invoice.pk: minor})
-    money = _locked(receipt)
+    money = locked_receipt(receipt)
     ledger.take_turn(money.issuer)
     if row.state != State.ISSUED:
         raise NotOpen(f"{row} is {row.state}: nothing can be paid on it.")
@@ -78,7 +77,7 @@ def allocate(
         raise OthersInvoice
     if not 0 < minor <= row.open_minor:
         raise MoreThanOwed(f"{row} has {Amount(row.open_minor, row.currency)} open.")
-    _check_credit(money, minor)
+    check_credit(money, minor)
     made = PaymentAllocation.objects.create(
         organisation_id=money.organisation_id, receipt=money, invoice=row, minor=minor
     )
@@ -99,7 +98,7 @@ def undo(made: PaymentAllocation, *, at: datetime, by: str, why: str) -> None:
         NotOpen: it was written off.
     """
     (invoice,) = locked({made.invoice_id: made.minor})
-    receipt = _locked(made.receipt)
+    receipt = locked_receipt(made.receipt)
     ledger.take_turn(receipt.issuer)
     row = PaymentAllocation.objects.select_for_update().get(pk=made.pk)
     if row.undone_at:
@@ -137,14 +136,14 @@ def pay_out(receipt: Receipt, out: Out, *, at: datetime, by: str) -> Payout:
         KeyReused: the key names another payout.
         NoSuchCredit: the receipt has less left.
     """
-    money = _locked(receipt)
+    money = locked_receipt(receipt)
     ledger.take_turn(money.issuer)
     known = Payout.objects.filter(receipt=money, idempotency_key=out.key).first()
     if known:
         if (known.kind, known.minor, known.paid_on) != (out.kind, out.minor, out.paid_on):
             raise KeyReused
         return known
-    _check_credit(money, out.minor)
+    check_credit(money, out.minor)
     made = Payout.objects.create(
         organisation_id=money.organisation_id,
         receipt=money,
@@ -178,18 +177,8 @@ def take_back(receipt: Receipt, out: Out, *, at: datetime, by: str) -> Payout:
         locked({one.invoice_id: one.minor for one in standing})
         for one in standing:
             undo(one, at=at, by=by, why=out.why)
+        fees.take_off(receipt, at=at)
     return pay_out(receipt, out, at=at, by=by)
-
-
-def _locked(receipt: Receipt) -> Receipt:
-    rows = Receipt.objects.select_for_update(of=("self",))
-    return rows.select_related("issuer", "organisation").get(pk=receipt.pk)
-
-
-def _check_credit(receipt: Receipt, minor: int) -> None:
-    if receipt.method in NOT_MONEY or not 0 < minor <= receipt.credit_minor:
-        left = Amount(receipt.credit_minor, receipt.currency)
-        raise NoSuchCredit(f"{receipt} has {left} left, not {Amount(minor, receipt.currency)}.")
 
 
 def _fact(made: Payout) -> ledger.Fact:
@@ -200,7 +189,10 @@ def _fact(made: Payout) -> ledger.Fact:
         journal=Journal.BANK,
         currency=receipt.currency,
         description=f"{PayoutKind(made.kind).label} of {receipt.reference}: {made.why}",
-        amounts={chart.code_for(Part.CREDIT_BALANCE): made.minor, chart.bank: -made.minor},
+        amounts={
+            chart.code_for(Part.CREDIT_BALANCE): made.minor,
+            chart.code_for(_PARTS.get(PayoutKind(made.kind), Part.BANK)): -made.minor,
+        },
         piece=made.reference,
         piece_on=made.paid_on,
     )

@@ -10,9 +10,9 @@ from django.http import HttpResponse
 from django.shortcuts import redirect, render
 from django.views.decorators.http import require_GET, require_POST
 
-from billing.payments import credit, queries
+from billing.payments import credit, fees, queries
 from billing.payments.access import receipt_for
-from billing.payments.forms import OutForm, ShareForm, TakeOffForm
+from billing.payments.forms import FeeForm, OutForm, ShareForm, TakeOffForm
 from billing.payments.models import NOT_MONEY, PayoutKind, Receipt
 from erp.base.doors import UserRequest, now
 from erp.base.errors import DomainError
@@ -42,6 +42,8 @@ def _page(request: UserRequest, receipt: Receipt, forms: dict[str, Form]) -> Htt
         "crumbs": [("Payments", "/payments/")],
         "take_off_form": TakeOffForm(receipt),
         "share_form": ShareForm(receipt),
+        "fees": queries.fees_payable_by(receipt) if may_act and receipt.credit_minor > 0 else [],
+        "fee_form": FeeForm(receipt),
         "refund_form": OutForm(receipt, PayoutKind.REFUND, initial=initial),
         "returned_form": OutForm(receipt, PayoutKind.RETURNED, initial=initial),
     }
@@ -52,6 +54,11 @@ def _share(receipt: Receipt, form: Form, by: str) -> str:
     typed = form.cleaned_data
     credit.allocate(receipt, typed["invoice"], typed["amount"], at=now(), by=by)
     return f"{receipt} pays {typed['invoice']}."
+
+
+def _fee(receipt: Receipt, form: Form, by: str) -> str:
+    made = fees.pay(receipt, form.cleaned_data["fee"], at=now(), by=by)
+    return f"{receipt} pays the fee {made.fee}."
 
 
 def _refund(receipt: Receipt, form: Form, by: str) -> str:
@@ -74,6 +81,7 @@ def _take_off(receipt: Receipt, form: Form, by: str) -> str:
 WORK: Mapping[str, tuple[Callable[[Receipt, Any], Form], Callable[[Receipt, Any, str], str]]] = {
     "take_off": (TakeOffForm, _take_off),
     "share": (lambda receipt, data: ShareForm(receipt, data), _share),
+    "fee": (FeeForm, _fee),
     "refund": (lambda receipt, data: OutForm(receipt, PayoutKind.REFUND, data), _refund),
     "returned": (lambda receipt, data: OutForm(receipt, PayoutKind.RETURNED, data), _returned),
 }

@@ -8,7 +8,15 @@ from django import forms
 from billing.invoicing.models import Invoice
 from billing.payments import queries
 from billing.payments.credit import Out
-from billing.payments.models import NOT_MONEY, Method, PaymentAllocation, PayoutKind, Receipt
+from billing.payments.models import (
+    BY_HAND,
+    NOT_MONEY,
+    Fee,
+    Method,
+    PaymentAllocation,
+    PayoutKind,
+    Receipt,
+)
 from billing.payments.services import Money
 from erp.base.identifiers import reference
 from erp.base.money import Amount, exponent
@@ -39,9 +47,7 @@ class PaymentForm(forms.Form):
     received_on = forms.DateField(
         label="Received on", widget=forms.DateInput(attrs={"type": "date"})
     )
-    method = forms.ChoiceField(
-        choices=[(one.value, one.label) for one in Method if one not in NOT_MONEY]
-    )
+    method = forms.ChoiceField(choices=[(one.value, one.label) for one in BY_HAND])
     bank_reference = forms.CharField(
         max_length=140, required=False, help_text="As the bank statement names it."
     )
@@ -131,3 +137,21 @@ class OutForm(forms.Form):
         """Return what was typed."""
         typed = self.cleaned_data
         return Out(typed["key"], self.kind, typed["amount"], typed["paid_on"], typed["why"])
+
+
+class FeeForm(forms.Form):
+    """Credit of a receipt pays a fee."""
+
+    fee = forms.ModelChoiceField(queryset=Fee.objects.none(), to_field_name="reference")
+
+    def __init__(self, receipt: Receipt, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        field = self.fields["fee"]
+        assert isinstance(field, forms.ModelChoiceField), "it is declared so"
+        field.queryset = queries.fees_payable_by(receipt)
+
+
+class WaiveForm(forms.Form):
+    """A fee is given up, with the reason."""
+
+    why = forms.CharField(max_length=200, label="Reason")

@@ -21,10 +21,13 @@ class Method(models.TextChoices):
     OTHER = "other", "Other"
     WRITE_OFF = "write_off", "Written off"
     CHARGES = "charges", "Charges of a bank"
+    SEPA = "sepa", "Direct debit by file"
 
 
 # What settles an invoice although no money came: people choose these on a page of their own.
 NOT_MONEY = frozenset({Method.WRITE_OFF, Method.CHARGES})
+# What a person says when recording a payment.
+BY_HAND = tuple(one for one in Method if one not in NOT_MONEY | {Method.SEPA})
 
 
 class PayoutKind(models.TextChoices):
@@ -33,6 +36,8 @@ class PayoutKind(models.TextChoices):
     REFUND = "refund", "Refund"
     RETURNED = "returned", "Taken back by the bank"
     MISTAKE = "mistake", "Recorded by mistake"
+    TRANSFER = "transfer", "Refund by file"
+    REFUSED = "refused", "Refused by the bank"
 
 
 class Receipt(models.Model):
@@ -154,3 +159,82 @@ class Payout(models.Model):
 
     def __str__(self) -> str:
         return self.reference
+
+
+class FeeKind(models.TextChoices):
+    """What a fee is claimed for."""
+
+    REMINDER = "reminder", "Reminder"
+    RETURNED = "returned", "Debit that came back"
+
+
+class Fee(models.Model):
+    """What a late payer owes beside an invoice: no sale, without tax, an open item of its own.
+
+    Triggers add up what is paid of it; what is waived stays with its reason.
+    """
+
+    organisation = models.ForeignKey(Organisation, on_delete=models.PROTECT, related_name="fees")
+    issuer = models.ForeignKey(Organisation, on_delete=models.PROTECT, related_name="+")
+    invoice = models.ForeignKey(Invoice, on_delete=models.PROTECT, related_name="fees")
+    reference = models.CharField(max_length=12, unique=True, default=partial(reference, "H"))
+    key = models.CharField(max_length=80)
+    kind = models.CharField(max_length=10, choices=FeeKind.choices)
+    minor = models.BigIntegerField()
+    currency = models.CharField(max_length=3)
+    claimed_on = models.DateField()
+    claimed_at = models.DateTimeField()
+    claimed_by = models.CharField(max_length=150)
+    paid_minor = models.BigIntegerField(default=0, editable=False)
+    waived_minor = models.BigIntegerField(default=0)
+    waived_at = models.DateTimeField(null=True)
+    waived_by = models.CharField(max_length=150, blank=True)
+    waived_why = models.CharField(max_length=200, blank=True)
+
+    objects = TenantQuerySet["Fee"].as_manager()
+
+    class Meta:
+        ordering = ["-pk"]
+        constraints = [
+            models.UniqueConstraint(fields=["issuer", "key"], name="fee_once"),
+            models.CheckConstraint(name="fee_positive", condition=Q(minor__gt=0)),
+            models.CheckConstraint(
+                name="fee_never_overpaid",
+                condition=Q(
+                    paid_minor__gte=0,
+                    waived_minor__gte=0,
+                    minor__gte=F("paid_minor") + F("waived_minor"),
+                ),
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return self.reference
+
+    @property
+    def open_minor(self) -> int:
+        """Return what is neither paid nor waived."""
+        return self.minor - self.paid_minor - self.waived_minor
+
+
+class FeePayment(models.Model):
+    """So much of a receipt pays this fee; undone once, when a bank takes the money back."""
+
+    organisation = models.ForeignKey(Organisation, on_delete=models.PROTECT)
+    receipt = models.ForeignKey(Receipt, on_delete=models.PROTECT, related_name="fee_payments")
+    fee = models.ForeignKey(Fee, on_delete=models.PROTECT, related_name="payments")
+    minor = models.BigIntegerField()
+    undone_at = models.DateTimeField(null=True)
+
+    objects = TenantQuerySet["FeePayment"].as_manager()
+
+    class Meta:
+        constraints = [
+            models.UniqueConstraint(
+                fields=["receipt", "fee"], condition=Q(undone_at=None), name="feepayment_once"
+            ),
+            models.CheckConstraint(name="feepayment_positive", condition=Q(minor__gt=0)),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.receipt_id} pays {self.fee_id}"

@@ -1,10 +1,12 @@
 """Which receipts a reader sees."""
 
-from django.db.models import Exists, F, OuterRef, Prefetch, Q, QuerySet
+from collections.abc import Collection
+
+from django.db.models import Exists, F, OuterRef, Prefetch, Q, QuerySet, Sum
 
 from billing.invoicing.models import Invoice
 from billing.invoicing.states import State
-from billing.payments.models import NOT_MONEY, PaymentAllocation, Payout, Receipt
+from billing.payments.models import NOT_MONEY, Fee, PaymentAllocation, Payout, Receipt
 from erp.base.tenancy import AnyUser
 from erp.customers.access import memberships_of
 from erp.customers.states import Right
@@ -57,3 +59,26 @@ def payable_by(receipt: Receipt) -> QuerySet[Invoice]:
         currency=receipt.currency,
         state=State.ISSUED,
     ).order_by("due_on", "pk")
+
+
+def open_fees(invoices: Collection[int]) -> dict[int, int]:
+    """Return how much of the fees of each invoice is open, where some is."""
+    left = Sum(F("minor") - F("paid_minor") - F("waived_minor"))
+    found = Fee.objects.filter(invoice__in=invoices).order_by("invoice").values("invoice")
+    return dict(found.annotate(left=left).filter(left__gt=0).values_list("invoice", "left"))
+
+
+def fees_of(invoice: Invoice) -> QuerySet[Fee]:
+    """Return the fees that were claimed for an invoice, oldest first."""
+    return invoice.fees.order_by("pk")
+
+
+def fees_payable_by(receipt: Receipt) -> QuerySet[Fee]:
+    """Return the open fees that a receipt's payer owes its issuer, oldest first."""
+    owed = Fee.objects.filter(
+        organisation_id=receipt.organisation_id,
+        issuer_id=receipt.issuer_id,
+        currency=receipt.currency,
+        minor__gt=F("paid_minor") + F("waived_minor"),
+    )
+    return owed.select_related("invoice").order_by("pk")

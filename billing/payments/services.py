@@ -12,7 +12,8 @@ from billing.ledger import services as ledger
 from billing.ledger.chart import Chart, Part
 from billing.ledger.lettering import letter_item
 from billing.ledger.models import Journal
-from billing.payments.models import Method, PaymentAllocation, Receipt
+from billing.payments import fees, queries
+from billing.payments.models import NOT_MONEY, Method, PaymentAllocation, Receipt
 from erp.base.errors import DomainError
 from erp.base.journal import record
 from erp.base.lifecycle import move
@@ -24,7 +25,11 @@ MOST_SHARES = 200
 # What may be settled without money: in major units of any currency.
 MOST_DIFFERENCE = 10
 # Where a receipt is booked that is no money at the bank.
-_PARTS = {Method.WRITE_OFF: Part.WRITE_OFF, Method.CHARGES: Part.BANK_CHARGES}
+_PARTS = {
+    Method.WRITE_OFF: Part.WRITE_OFF,
+    Method.CHARGES: Part.BANK_CHARGES,
+    Method.SEPA: Part.TRANSIT,
+}
 
 
 class KeyReused(DomainError):
@@ -109,8 +114,15 @@ class Payment:
 
 
 def record_payment(invoice: Invoice, money: Money, *, at: datetime, by: str) -> Receipt:
-    """Record a payment of one invoice; raises as `receive` does."""
-    shares = {invoice.pk: money.minor}
+    """Record a payment of one invoice and of its fees; raises as `receive` does."""
+    known = PaymentAllocation.objects.filter(
+        receipt__issuer=invoice.issuer_id, receipt__idempotency_key=money.key, invoice=invoice
+    )
+    over = money.minor - invoice.open_minor
+    has_fee = 0 < over <= queries.open_fees([invoice.pk]).get(invoice.pk, 0)
+    first = known.order_by("pk").first()
+    share = first.minor if first else money.minor - over if has_fee else money.minor
+    shares = {invoice.pk: share}
     payment = Payment(invoice.issuer, invoice.organisation, invoice.currency, money, shares)
     return receive(payment, at=at, by=by)
 
@@ -123,7 +135,7 @@ def settle_difference(
     Raises:
         TooMuchToWriteOff: a credit note corrects the tax too.
     """
-    assert method in _PARTS, "money is recorded with record_payment"
+    assert method in NOT_MONEY, "money is recorded with record_payment"
     known = Receipt.objects.filter(issuer_id=invoice.issuer_id, idempotency_key=key).first()
     if known:
         return known
@@ -166,6 +178,8 @@ def receive(payment: Payment, *, at: datetime, by: str) -> Receipt:
     record(receipt, "recorded", at=at, by=by, minor=receipt.amount_minor)
     for invoice in invoices:
         _share(receipt, invoice, payment, at=at, by=by)
+    if not payment.is_direct:
+        fees.pay_open(receipt, invoices, at=at, by=by)
     return receipt
 
 

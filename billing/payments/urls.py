@@ -10,6 +10,7 @@ urlpatterns = [
     path("of-invoice/<str:reference>", views.of_invoice, name="of_invoice"),
     path("record/<str:reference>", views.record, name="record"),
     path("difference/<str:reference>", views.difference, name="difference"),
+    path("fees/<str:reference>/waive", views.waive, name="waive"),
     path("<str:reference>", desk.detail, name="detail"),
     *(path(f"<str:reference>/{one}", desk.act, {"action": one}, name=one) for one in desk.WORK),
 ]

@@ -6,12 +6,13 @@ from django.core.exceptions import PermissionDenied
 from django.forms import Form
 from django.http import HttpResponse
 from django.shortcuts import redirect, render
-from django.views.decorators.http import require_GET, require_http_methods
+from django.views.decorators.http import require_GET, require_http_methods, require_POST
 
 from billing.invoicing.access import invoice_for
 from billing.invoicing.models import Invoice
-from billing.payments import queries, services
-from billing.payments.forms import DifferenceForm, PaymentForm
+from billing.payments import fees, queries, services
+from billing.payments.access import fee_for
+from billing.payments.forms import DifferenceForm, PaymentForm, WaiveForm
 from billing.payments.models import Method
 from erp.base.doors import UserRequest, before_key, now
 from erp.base.errors import DomainError
@@ -47,6 +48,8 @@ def of_invoice(request: UserRequest, reference: str) -> HttpResponse:
         "invoice": invoice,
         "allocations": queries.of_invoice(invoice),
         "may_record": is_open and Right.RUN_BILLING in rights,
+        "fees": queries.fees_of(invoice),
+        "may_waive": Right.RUN_BILLING in rights,
         "may_settle": is_open and {Right.RUN_BILLING, Right.KEEP_BOOKS} <= rights,
     }
     return render(request, "payments/_of_invoice.html", facts)
@@ -95,3 +98,18 @@ def difference(request: UserRequest, reference: str) -> HttpResponse:
             messages.success(request, f"{invoice} is settled.")
             return redirect("invoices:detail", reference)
     return _on_invoice(request, form, invoice, "Settle a difference")
+
+
+@login_required
+@require_POST
+def waive(request: UserRequest, reference: str) -> HttpResponse:
+    """Give up a fee, with the reason."""
+    fee = fee_for(request.user, reference)
+    form = WaiveForm(request.POST)
+    if form.is_valid():
+        by = request.user.get_username()
+        fees.waive(fee, at=now(), by=by, why=form.cleaned_data["why"])
+        messages.success(request, f"The fee {fee} is waived.")
+    else:
+        messages.error(request, "Say why the fee is waived.")
+    return redirect("invoices:detail", fee.invoice.reference)

@@ -14,7 +14,8 @@ from billing.invoicing.models import Invoice, InvoiceLine
 from billing.invoicing.states import State as Invoiced
 from billing.ledger.models import Entry, Journal
 from billing.ledger.services import Fact, chart_of, post
-from billing.payments.models import Receipt
+from billing.payments.fees import Claim, claim
+from billing.payments.models import Fee, FeeKind, Receipt
 from billing.payments.services import Money, Payment, receive
 from billing.rating.models import RatedLine, RatingRun
 from billing.runs.models import BillingRun, Outcome, RunItem
@@ -165,6 +166,15 @@ def receipt_of(of: Organisation) -> Receipt | None:
         return None
     payment = Payment(of.parent, of, "EUR", Money(f"K-{of.reference}", 100, NOON.date()))
     return receive(payment, at=NOON, by="test")
+
+
+def fee_of(of: Organisation) -> Fee | None:
+    """What a customer owes beside an invoice."""
+    invoice = invoice_of(of)
+    if invoice is None:
+        return None
+    wanted = Claim(f"K-{of.reference}", FeeKind.REMINDER, 500)
+    return claim(invoice, wanted, at=NOON, by="test")
 
 
 def bank_item_of(of: Organisation) -> BankItem | None:
@@ -369,6 +379,8 @@ ROWS: Mapping[str, Maker] = {
         "bank:undo",
         by_reference(bank_item_of),
     ),
+    "payments:fee": by_reference(receipt_of),
+    "payments:waive": by_reference(fee_of),
     "bank:file": by_reference(_bank_file),
     "invoices:line": by_reference(invoice_of, position=1),
     **_each("vat:of_organisation vat:ask vat:confirm", by_reference(lambda of: of)),

@@ -10,7 +10,7 @@ from billing.dunning.models import Action, DunningAct, HoldKind
 from billing.dunning.services import BadPolicy, Pause, Wanted
 from billing.invoicing.models import Invoice
 from billing.ledger.services import day_in
-from billing.payments.models import Method
+from billing.payments.models import Fee, Method
 from billing.payments.services import Money, record_payment
 from erp.contracts import services as contracts
 from erp.contracts.models import Contract
@@ -73,6 +73,9 @@ def test_the_steps_are_taken_in_order_each_with_its_mail(invoice: Invoice) -> No
     ]
     assert "My site is stopped on 21 Jan 2027" in mails[1].text
     assert "a fee of 5.00 EUR is claimed" in mails[1].text
+    assert "With its fees, 41.00 EUR is to be paid." in mails[1].text
+    fee = Fee.objects.get()
+    assert (fee.minor, fee.kind, fee.claimed_on) == (500, "reminder", _after(14).date())
     assert "is ended on 4 Feb 2027, and its data is destroyed 14 days later" in mails[2].text
 
 

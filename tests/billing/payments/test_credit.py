@@ -11,7 +11,6 @@ from hypothesis import strategies as st
 from billing.invoicing.models import Invoice
 from billing.ledger.models import Account, Entry, Lettering
 from billing.payments.credit import (
-    NoSuchCredit,
     Out,
     UndoneAlready,
     allocate,
@@ -19,6 +18,7 @@ from billing.payments.credit import (
     take_back,
     undo,
 )
+from billing.payments.left import NoSuchCredit
 from billing.payments.models import Method, PaymentAllocation, Payout, PayoutKind, Receipt
 from billing.payments.services import (
     KeyReused,
