@@ -69,7 +69,7 @@ CREATE TRIGGER guard BEFORE UPDATE OR DELETE ON billing_fee
 
 class Migration(migrations.Migration):
     dependencies = [
-        ("billing", "0015_excess_is_freed"),
+        ("billing", "0016_invoices_are_issued_together"),
         ("erp", "0011_e_invoices_as_wished"),
     ]
 
