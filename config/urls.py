@@ -29,6 +29,7 @@ urlpatterns = [
     path("ledger/", include("billing.ledger.urls")),
     path("reports/", include("billing.reports.urls")),
     path("billing-runs/", include("billing.runs.urls")),
+    path("changes/", include("billing.rating.resize_urls")),
     path("simulations/", include("billing.rating.urls")),
     path("invoices/", include("billing.invoicing.urls")),
     path("bank/", include("billing.bank.urls")),

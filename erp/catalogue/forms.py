@@ -6,7 +6,7 @@ from typing import Any
 
 from django import forms
 
-from erp.catalogue.models import Plan, PriceKind
+from erp.catalogue.models import Plan, PriceKind, Upgrades
 from erp.catalogue.terms import Aggregation, Model
 from erp.ports import ProductFacts
 
@@ -16,6 +16,12 @@ class PriceListForm(forms.Form):
 
     name = forms.CharField(max_length=100)
     currency = forms.RegexField(r"^[A-Z]{3}$", initial="EUR", help_text="Three letters, ISO 4217.")
+    upgrades = forms.ChoiceField(
+        label="An upgrade within a month costs",
+        choices=Upgrades.choices,
+        required=False,
+        help_text="The whole month: then nobody goes up late to have a month for a day's price.",
+    )
     starts_at = forms.DateTimeField(
         label="Valid from", help_text="In UTC.", widget=forms.DateTimeInput(attrs={"type": "date"})
     )
@@ -25,6 +31,10 @@ class PriceListForm(forms.Form):
         help_text="Empty: without an end.",
         widget=forms.DateTimeInput(attrs={"type": "date"}),
     )
+
+    def clean_upgrades(self) -> str:
+        """Take each plan for its part when nothing is chosen."""
+        return self.cleaned_data["upgrades"] or Upgrades.PRORATED
 
 
 class EndListForm(forms.Form):
@@ -105,6 +115,11 @@ class PriceForm(forms.Form):
     meter = forms.CharField(max_length=40, required=False, help_text="For metered prices.")
     unit = forms.CharField(max_length=20, required=False)
     unit_price = forms.DecimalField(max_digits=20, decimal_places=9, min_value=0)
+    in_advance = forms.BooleanField(
+        label="Billed in advance",
+        required=False,
+        help_text="A base price: when its month begins, and not when it is over.",
+    )
     included_quantity = forms.DecimalField(
         label="Included a month",
         max_digits=20,
@@ -168,6 +183,8 @@ class PriceForm(forms.Form):
         cleaned: dict[str, Any] = super().clean() or {}
         if (cleaned.get("kind") == PriceKind.METERED) != bool(cleaned.get("meter")):
             raise forms.ValidationError("A metered price, and only that, names a meter.")
+        if cleaned.get("in_advance") and cleaned.get("kind") != PriceKind.RECURRING:
+            raise forms.ValidationError("Only a base price is billed in advance.")
         names = ("model", "aggregation", "tiers", "package", "minimum", "maximum")
         given = {name: value for name in names if (value := cleaned.pop(name, None))}
         is_usual = given.get("model") == Model.PER_UNIT and given.get("aggregation") in (

@@ -10,7 +10,8 @@ from erp.base.errors import DomainError
 from erp.base.money import charge
 from erp.base.tenancy import AnyUser
 from erp.catalogue.models import Plan, Price, PriceKind, PriceList
-from erp.catalogue.terms import Terms, in_words, read
+from erp.catalogue.terms import Terms, read
+from erp.catalogue.words import said
 from erp.customers.access import memberships_of
 from erp.customers.models import Organisation
 from erp.customers.states import Right
@@ -46,9 +47,20 @@ def prices_of(plan: Plan, price_list: PriceList) -> list[Price]:
 
 
 def priced(price_list: PriceList) -> list[tuple[Price, str]]:
-    """Return the prices of a list, each with its terms in words."""
+    """Return the prices of a list, each in words."""
     prices = price_list.prices.select_related("plan__offer").order_by("plan", "kind", "meter")
-    return [(price, in_words(terms_of(price), price_list.currency)) for price in prices]
+    return [(price, in_words(price, price_list.currency)) for price in prices]
+
+
+def in_words(price: Price, currency: str) -> str:
+    """Return a price as a buyer reads it, without tax."""
+    return said(
+        price.kind,
+        terms_of(price),
+        unit=price.unit,
+        currency=currency,
+        in_advance=price.in_advance,
+    )
 
 
 def terms_of(price: Price) -> Terms:
@@ -77,8 +89,8 @@ class OnShelf:
 
     @property
     def metered_in_words(self) -> tuple[tuple[Price, str], ...]:
-        """Return the metered prices, each with its terms in words."""
-        return tuple((one, in_words(terms_of(one), self.currency)) for one in self.metered)
+        """Return the metered prices, each in words."""
+        return tuple((one, in_words(one, self.currency)) for one in self.metered)
 
     @property
     def monthly_minor(self) -> int:

@@ -10,7 +10,7 @@ from django.db import IntegrityError, transaction
 from erp.base.errors import DomainError
 from erp.base.journal import record
 from erp.base.money import check_currency
-from erp.catalogue.models import Offer, Plan, Price, PriceKind, PriceList
+from erp.catalogue.models import Offer, Plan, Price, PriceKind, PriceList, Upgrades
 from erp.catalogue.terms import BadTerms, read, written
 from erp.customers.models import Organisation
 from erp.ports import placement_source, product_source
@@ -83,6 +83,7 @@ def add_price_list(
     at: datetime,
     by: str,
     ends_at: datetime | None = None,
+    upgrades: str = Upgrades.PRORATED,
 ) -> PriceList:
     """Add a dated price list.
 
@@ -97,6 +98,7 @@ def add_price_list(
                 organisation=seller,
                 name=name,
                 currency=currency,
+                upgrades=upgrades,
                 starts_at=starts_at,
                 ends_at=ends_at,
             )
@@ -162,6 +164,7 @@ def set_price(
     unit: str = "",
     included_quantity: Decimal = Decimal(0),
     terms: Mapping[str, Any] | None = None,
+    in_advance: bool = False,
 ) -> Price:
     """Set one price of a plan in a list; setting it again replaces it.
 
@@ -185,6 +188,7 @@ def set_price(
             "unit_price": unit_price,
             "included_quantity": included_quantity,
             "terms": written(known),
+            "in_advance": in_advance,
         },
     )
     return price

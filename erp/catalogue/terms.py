@@ -292,42 +292,6 @@ def _major(minor: int, currency: str) -> Decimal:
     return Decimal(minor).scaleb(-exponent(currency))
 
 
-def in_words(terms: Terms, currency: str) -> str:
-    """Return what a reader must know beyond the unit price; nothing of a usual price."""
-    found = [_WORDS[terms.model]] if terms.model != Model.PER_UNIT else []
-    if terms.model == Model.PACKAGE:
-        found[-1] += f" {_plain(terms.package)}"
-    found += [_tier_in_words(tier, currency) for tier in terms.tiers]
-    if terms.aggregation != Aggregation.SUM:
-        found.append(_WORDS[terms.aggregation])
-    if terms.included:
-        found.append(f"{_plain(terms.included)} included")
-    if terms.minimum:
-        found.append(f"at least {_plain(terms.minimum)} {currency} a month")
-    if terms.maximum is not None:
-        found.append(f"at most {_plain(terms.maximum)} {currency} a month")
-    return "; ".join(found)
-
-
-_WORDS: Mapping[str, str] = {
-    Model.GRADUATED: "each tier at its price",
-    Model.VOLUME: "all at the price of the tier reached",
-    Model.PACKAGE: "per package of",
-    Model.PERCENTAGE: "percent of it",
-    Model.FLAT: "a month in which it is used",
-    Aggregation.MAX: "of the highest sample",
-    Aggregation.LAST: "of the last sample",
-    Aggregation.AVERAGE: "of the average over time",
-    Aggregation.UNIQUE: "of how many instances used it",
-    Aggregation.PERCENTILE_95: "of the 95th percentile of the samples",
-}
-
-
-def _tier_in_words(tier: Tier, currency: str) -> str:
-    reach = "beyond" if tier.up_to is None else f"up to {_plain(tier.up_to)}"
-    flat = f" and {_plain(tier.flat)} {currency} once" if tier.flat else ""
-    return f"{reach}: {_plain(tier.unit_price)} {currency}{flat}"
-
-
-def _plain(number: Decimal) -> str:
+def plain(number: Decimal) -> str:
+    """Return a number without an exponent or needless zeros."""
     return f"{number.normalize():f}"

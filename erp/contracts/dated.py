@@ -6,7 +6,6 @@ from dataclasses import dataclass
 from datetime import datetime
 from decimal import Decimal
 
-from erp.base.money import charge
 from erp.catalogue.models import Price, PriceKind
 from erp.contracts.models import ContractLine, LinePrice
 
@@ -18,11 +17,8 @@ def in_force(prices: Iterable[LinePrice], at: datetime) -> list[LinePrice]:
 
 def monthly_minor(prices: Iterable[LinePrice], currency: str) -> int:
     """Return what the base prices among these cost in a month, in minor units."""
-    return sum(
-        charge(unit_price=price.unit_price, quantity=price.quantity, currency=currency).minor
-        for price in prices
-        if price.kind == PriceKind.RECURRING
-    )
+    base = (price for price in prices if price.kind == PriceKind.RECURRING)
+    return sum(price.monthly_minor(currency) for price in base)
 
 
 @dataclass(frozen=True, slots=True)

@@ -12,6 +12,7 @@ from django.db.models import F, Func, Q
 
 from erp.base.identifiers import reference
 from erp.base.lifecycle import Stateful
+from erp.base.money import charge
 from erp.base.periods import Period
 from erp.base.secret_parameters import shown
 from erp.base.tenancy import TenantQuerySet
@@ -55,6 +56,15 @@ class Contract(Stateful):
 
     def __str__(self) -> str:
         return self.reference
+
+    def monthly_minor(self, at: datetime) -> int:
+        """Return the base price of a month as it is in force, of the lines that were read."""
+        return sum(
+            price.monthly_minor(self.currency)
+            for line in self.lines.all()
+            for price in line.prices.all()
+            if price.kind == PriceKind.RECURRING and price.is_in_force(at)
+        )
 
 
 class ContractLine(models.Model):
@@ -160,6 +170,10 @@ class LinePrice(models.Model):
         """Return whether it prices this moment."""
         has_begun = self.starts_at is None or self.starts_at <= at
         return has_begun and (self.ends_at is None or at < self.ends_at)
+
+    def monthly_minor(self, currency: str) -> int:
+        """Return what it comes to in a month, as a base price."""
+        return charge(unit_price=self.unit_price, quantity=self.quantity, currency=currency).minor
 
     def within(self, window: Period) -> Period | None:
         """Return the part of the window in which it is in force."""

@@ -1,6 +1,7 @@
 """Which contracts are in force, due, or count against a limit."""
 
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from datetime import datetime
 from decimal import Decimal
 from typing import Any
@@ -14,6 +15,7 @@ from erp.base.periods import Period, add_months
 from erp.base.tenancy import AnyUser
 from erp.catalogue.models import PriceKind
 from erp.catalogue.terms import Aggregation, included_in, pieces, read
+from erp.catalogue.words import said
 from erp.contracts.models import Contract, ContractLine, LineChange, LinePrice
 from erp.contracts.states import ChangeState, State
 from erp.customers.models import Member, Organisation
@@ -110,9 +112,50 @@ def _metered_minor(price: LinePrice, used: Decimal, currency: str) -> int:
     return sum(one.minor(currency) for one in found)
 
 
+@dataclass(frozen=True, slots=True)
+class Agreed:
+    """A line as its customer reads it.
+
+    Args:
+        prices: what is in force now: which price, in words.
+        planned: the change that waits for the renewal.
+    """
+
+    line: ContractLine
+    prices: tuple[tuple[str, str], ...]
+    planned: LineChange | None
+
+
+def agreed(contract: Contract, *, at: datetime) -> list[Agreed]:
+    """Return the lines of a contract with the prices of the moment; the same queries for any."""
+    lines = contract.lines.select_related("plan__offer").prefetch_related("prices")
+    waiting = LineChange.objects.filter(line__contract=contract, state=ChangeState.PLANNED)
+    planned = {one.line_id: one for one in waiting.select_related("to_plan__offer")}
+    return [
+        Agreed(
+            line,
+            tuple(
+                in_words(price, contract.currency)
+                for price in line.prices.all()
+                if price.is_in_force(at)
+            ),
+            planned.get(line.pk),
+        )
+        for line in lines
+    ]
+
+
+def in_words(price: LinePrice, currency: str) -> tuple[str, str]:
+    """Return which price it is, and the price as its customer reads it."""
+    terms = read(price.terms, unit_price=price.unit_price, included=price.included_quantity)
+    words = said(price.kind, terms, unit=price.unit, currency=currency, in_advance=price.in_advance)
+    return price.meter or price.kind, words if price.quantity == 1 else f"{words}, for each piece"
+
+
 def listed(user: AnyUser, *, state: str = "") -> QuerySet[Contract]:
     """Return the contracts that the user sees, newest first, of one state if one is named."""
-    found = Contract.objects.visible_to(user).select_related("organisation", "seller", "order")
+    found = Contract.objects.visible_to(user).select_related("organisation", "seller")
+    found = found.prefetch_related("lines__prices")
     if state in State.values:
         found = found.filter(state=state)
     return found.order_by("-pk")

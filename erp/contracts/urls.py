@@ -15,4 +15,5 @@ urlpatterns = [
     path("<str:reference>/start", views.start, name="start"),
     path("<str:reference>/end", views.end, name="end"),
     path("<str:reference>/parameters/<int:position>", views.parameters, name="parameters"),
+    path("<str:reference>/changes/<str:change>/cancel", views.cancel_change, name="cancel_change"),
 ]

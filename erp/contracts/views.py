@@ -13,11 +13,11 @@ from erp.base.doors import UserRequest, before_key, now
 from erp.base.errors import DomainError
 from erp.base.exports import Echo, harmless
 from erp.base.journal import history
-from erp.contracts import services
+from erp.contracts import changes, services
 from erp.contracts.access import contract_for, contract_to_start, may_start
 from erp.contracts.forms import EndForm, ReasonForm
-from erp.contracts.models import Contract
-from erp.contracts.queries import listed
+from erp.contracts.models import Contract, LineChange
+from erp.contracts.queries import agreed, listed
 from erp.contracts.states import ARROWS, State
 from erp.customers.access import rights_of
 from erp.customers.states import Right
@@ -39,7 +39,9 @@ def listing(request: UserRequest) -> HttpResponse:
         found = found.filter(pk__lt=before)
     rows = list(found[: PAGE + 1])
     next_url = f"?state={state}&before={rows[PAGE - 1].pk}" if len(rows) > PAGE else ""
-    facts = {"contracts": rows[:PAGE], "state": state, "states": State.values, "next_url": next_url}
+    at = now()
+    priced = [(one, one.monthly_minor(at)) for one in rows[:PAGE]]
+    facts = {"contracts": priced, "state": state, "states": State.values, "next_url": next_url}
     return render(request, "contracts/list.html", facts)
 
 
@@ -70,7 +72,7 @@ def detail(request: UserRequest, reference: str) -> HttpResponse:
     arrows = ARROWS[contract.state] if Right.MANAGE_SERVICES in rights else frozenset()
     facts = {
         "contract": contract,
-        "lines": contract.lines.select_related("plan__offer").prefetch_related("prices"),
+        "lines": agreed(contract, at=now()),
         "events": history(contract).order_by("-position")[:EVENTS],
         "may_stop": State.SUSPENDED in arrows,
         "may_start": contract.state == State.SUSPENDED
@@ -78,6 +80,7 @@ def detail(request: UserRequest, reference: str) -> HttpResponse:
         and may_start(request.user, contract),
         "may_end": State.ENDED in arrows,
         "may_change": bool(arrows),
+        "may_resize": Right.ORDER in rights and contract.state == State.ACTIVE,
         "may_see_invoices": Right.SEE_INVOICES in rights,
         "crumbs": [("Services", "/services/")],
     }
@@ -140,6 +143,17 @@ def parameters(request: UserRequest, reference: str, position: int) -> HttpRespo
     crumbs = [("Services", "/services/"), (contract.name, f"/services/{reference}")]
     facts = {"form": form, "contract": contract, "line": line, "crumbs": crumbs}
     return render(request, "contracts/parameters.html", facts, status=422 if form.errors else 200)
+
+
+@login_required
+@require_POST
+def cancel_change(request: UserRequest, reference: str, change: str) -> HttpResponse:
+    """Take back a change that waits for the renewal."""
+    contract = contract_for(request.user, reference, right=Right.ORDER)
+    found = get_object_or_404(LineChange, line__contract=contract, reference=change)
+    changes.cancel(found, at=now(), by=request.user.get_username())
+    messages.success(request, "Cancelled: plan and price stay as they are.")
+    return redirect("services:detail", reference)
 
 
 def _why(request: UserRequest) -> str:

@@ -6,18 +6,17 @@ from decimal import Decimal
 
 from erp.base.money import Amount, charge
 from erp.catalogue.models import Price, PriceKind
-from erp.catalogue.queries import terms_of
-from erp.catalogue.terms import in_words
+from erp.catalogue.queries import in_words
+from erp.catalogue.terms import read
+from erp.catalogue.words import said
+from erp.orders.models import Order
 
 
 @dataclass(frozen=True, slots=True)
 class Metered:
-    """A price per unit of a meter, beyond what is included in a month."""
+    """The price of what a meter counts, in words."""
 
     meter: str
-    unit: str
-    unit_price: Decimal
-    included_quantity: Decimal
     terms: str
 
 
@@ -42,14 +41,28 @@ def preview(prices: Sequence[Price], *, currency: str, quantity: Decimal = Decim
         return sum(amounts, Amount(0, currency))
 
     metered = tuple(
-        Metered(
-            price.meter,
-            price.unit,
-            price.unit_price,
-            price.included_quantity,
-            in_words(terms_of(price), currency),
-        )
+        Metered(price.meter, in_words(price, currency))
         for price in prices
         if price.kind == PriceKind.METERED
     )
     return Preview(total(PriceKind.SETUP), total(PriceKind.RECURRING), metered)
+
+
+def prices_in_words(order: Order) -> list[tuple[str, str]]:
+    """Return the prices that the buyer saw: which one, in words."""
+    found = []
+    for price in order.prices:
+        terms = read(
+            price.get("terms", {}),
+            unit_price=Decimal(price["unit_price"]),
+            included=Decimal(price["included_quantity"]),
+        )
+        words = said(
+            price["kind"],
+            terms,
+            unit=price["unit"],
+            currency=order.currency,
+            in_advance=price.get("in_advance", False),
+        )
+        found.append((price["meter"] or price["kind"], words))
+    return found

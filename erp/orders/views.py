@@ -11,6 +11,7 @@ from erp.customers.access import rights_of
 from erp.customers.states import Right
 from erp.orders.access import order_for
 from erp.orders.models import Order
+from erp.orders.preview import prices_in_words
 from erp.orders.states import State
 
 PAGE = 50
@@ -41,6 +42,7 @@ def detail(request: UserRequest, reference: str) -> HttpResponse:
     may_decide = Right.DECIDE_ORDERS in rights_of(request.user, order.seller)
     facts = {
         "order": order,
+        "prices": prices_in_words(order),
         "may_decide": may_decide and order.state == State.PLACED,
         "events": history(order),
         "crumbs": [("Orders", "/orders/")],

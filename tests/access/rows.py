@@ -21,7 +21,7 @@ from billing.rating.models import RatedLine, RatingRun
 from billing.runs.models import BillingRun, Outcome, RunItem
 from erp.base.doors import now
 from erp.catalogue.models import Offer, Plan, PriceList
-from erp.contracts.models import Contract, ContractLine
+from erp.contracts.models import Contract, ContractLine, LineChange
 from erp.contracts.states import State as Contracted
 from erp.customers.models import ApiToken, Member, Organisation
 from erp.customers.states import Kind
@@ -87,6 +87,22 @@ def line_of(of: Organisation) -> ContractLine | None:
     return ContractLine.objects.create(
         organisation=of, contract=contract, name=contract.name, plan=_plan(of), product="site"
     )
+
+
+def _change(of: Organisation) -> Kwargs | None:
+    line = line_of(of)
+    if line is None:
+        return None
+    made, _ = LineChange.objects.get_or_create(
+        organisation=of, line=line, idempotency_key="K",
+        defaults={
+            "from_plan": line.plan, "to_plan": line.plan, "from_quantity": 2, "to_quantity": 1,
+            "effective_at": NOON + timedelta(days=3650), "base_from": NOON,
+            "monthly_before_minor": 2, "monthly_after_minor": 1, "asked_at": NOON,
+            "asked_by": "test", "state": "planned", "state_since": NOON,
+        },
+    )  # fmt: skip
+    return {"reference": line.contract.reference, "change": made.reference}
 
 
 def contract_of(of: Organisation) -> Contract | None:
@@ -331,7 +347,8 @@ ROWS: Mapping[str, Maker] = {
         "invoices:cost_so_far simulations:service",
         by_reference(contract_of),
     ),
-    "services:parameters": by_reference(contract_of, position=1),
+    **_each("services:parameters changes:line", by_reference(contract_of, position=1)),
+    "services:cancel_change": _change,
     **_each(
         "tickets:detail tickets:reply tickets:close api:tickets-detail api:tickets-messages",
         by_reference(ticket_of),

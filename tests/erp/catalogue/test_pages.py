@@ -169,6 +169,6 @@ def test_a_price_in_tiers_is_set_and_told_in_words(tree: Tree) -> None:
         "tiers": [["100", "0.5", "3"], [None, "0.1", "0"]],
     }  # fmt: skip
     assert (
-        "each tier at its price; up to 100: 0.5 EUR and 3 EUR once; beyond: 0.1 EUR; "
+        "first 100 s 0.5 EUR per s and 3 EUR once, then 0.1 EUR per s; "
         "of the highest sample; at most 50 EUR a month"
     ) in client.get(path).content.decode()

@@ -16,7 +16,6 @@ from erp.catalogue.terms import (
     Piece,
     Terms,
     Tier,
-    in_words,
     included_in,
     pieces,
     read,
@@ -24,6 +23,7 @@ from erp.catalogue.terms import (
     whole,
     written,
 )
+from erp.catalogue.words import price_in_words
 
 D = Decimal
 TIERS = (Tier(D(10), D("1"), D("5")), Tier(D(100), D("0.5")), Tier(None, D("0.1"), D("7")))
@@ -257,17 +257,31 @@ def test_what_is_just_possible_is_taken() -> None:
     assert with_flat.tiers == (Tier(D(1), D(2), D(3)), Tier(None, D(4), D(0)))
 
 
-def test_terms_are_told_in_words() -> None:
-    assert in_words(Terms(D(1)), "EUR") == ""
-    assert in_words(Terms(D(1), model=Model.FLAT), "EUR") == "a month in which it is used"
-    assert in_words(Terms(D(0), model=Model.VOLUME, tiers=TIERS), "EUR") == (
-        "all at the price of the tier reached; up to 10: 1 EUR and 5 EUR once; "
-        "up to 100: 0.5 EUR; beyond: 0.1 EUR and 7 EUR once"
+def test_a_price_is_told_in_words() -> None:
+    def said(terms: Terms, unit: str = "GiB") -> str:
+        return price_in_words(terms, unit=unit, currency="EUR")
+
+    assert said(Terms(D("0.10"))) == "0.1 EUR per GiB"
+    assert said(Terms(D(0)), "") == "free"
+    assert said(Terms(D("0.10"), D(10))) == "first 10 GiB free, then 0.1 EUR per GiB"
+    free_first = (Tier(D(10), D(0)), Tier(None, D("0.10")))
+    assert said(Terms(D(0), model=Model.GRADUATED, tiers=free_first)) == (
+        "first 10 GiB free, then 0.1 EUR per GiB"
     )
+    assert said(Terms(D(0), D(2), Model.GRADUATED, tiers=TIERS)) == (
+        "first 2 GiB free; beyond that: first 10 GiB 1 EUR per GiB and 5 EUR once, "
+        "then up to 100 GiB 0.5 EUR per GiB, then 0.1 EUR per GiB and 7 EUR once"
+    )
+    assert said(Terms(D(0), model=Model.VOLUME, tiers=TIERS)) == (
+        "all of it at one price: up to 10 GiB 1 EUR per GiB and 5 EUR once, "
+        "up to 100 GiB 0.5 EUR per GiB, beyond 0.1 EUR per GiB and 7 EUR once"
+    )
+    assert said(Terms(D("2.50"), model=Model.PERCENTAGE), "EUR") == "2.5 % of it"
+    assert said(Terms(D(4), model=Model.FLAT)) == "4 EUR in a month in which it is used"
     terms = Terms(
         D(1), D("5.50"), Model.PACKAGE, Aggregation.MAX, package=D(10), minimum=D(2), maximum=D(9)
     )
-    assert in_words(terms, "EUR") == (
-        "per package of 10; of the highest sample; 5.5 included; "
+    assert said(terms) == (
+        "first 5.5 GiB free; beyond that: 1 EUR per package of 10 GiB; of the highest sample; "
         "at least 2 EUR a month; at most 9 EUR a month"
     )
