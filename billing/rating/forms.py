@@ -63,6 +63,7 @@ class ResizeForm(forms.Form):
     )
     key = forms.RegexField(r"^K-[0-9A-Z]{8}$", required=False, widget=forms.HiddenInput())
     seen = forms.CharField(max_length=80, required=False, widget=forms.HiddenInput())
+    shown_at = forms.CharField(max_length=40, required=False, widget=forms.HiddenInput())
 
     def __init__(self, data: Any, *, plans: Sequence[Plan], initial: Mapping[str, Any]) -> None:
         super().__init__(data, initial=dict(initial))
@@ -78,6 +79,17 @@ class ResizeForm(forms.Form):
     def clean_key(self) -> str:
         """Give a wish that is only looked at a key for when it is sent."""
         return self.cleaned_data["key"] or new_key()
+
+    def clean_shown_at(self) -> datetime | None:
+        """Read the moment of the price that was shown."""
+        written = self.cleaned_data["shown_at"]
+        try:
+            shown = datetime.fromisoformat(written) if written else None
+        except ValueError as error:
+            raise forms.ValidationError("This is no moment: look at the price again.") from error
+        if shown and shown.tzinfo is None:
+            raise forms.ValidationError("This moment has no zone: look at the price again.")
+        return shown
 
     def plan_chosen(self) -> Plan:
         """Return the plan that was chosen."""

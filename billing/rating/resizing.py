@@ -15,6 +15,7 @@ from erp.base.errors import DomainError
 from erp.base.periods import month_of
 from erp.catalogue.models import PriceKind
 from erp.catalogue.queries import OnShelf, shelf_of
+from erp.catalogue.terms import plain
 from erp.contracts import changes
 from erp.contracts.access import contract_for
 from erp.contracts.models import Contract, ContractLine, LineChange
@@ -32,7 +33,7 @@ def line(request: UserRequest, reference: str, position: int) -> HttpResponse:
     found.contract = contract
     plans = list(found.plan.offer.plans.order_by("position", "pk"))
     given = request.POST or (request.GET if "plan" in request.GET else None)
-    form = ResizeForm(given, plans=plans, initial={"quantity": found.quantity})
+    form = ResizeForm(given, plans=plans, initial={"quantity": plain(found.quantity)})
     if given is None or not form.is_valid():
         return _choose(request, found, form)
     if request.method == "POST":
@@ -52,6 +53,7 @@ def _change(request: UserRequest, found: ContractLine, form: ResizeForm) -> Line
         plan=form.plan_chosen(),
         quantity=form.cleaned_data["quantity"],
         seen=form.cleaned_data["seen"],
+        shown_at=form.cleaned_data["shown_at"],
     )
     return changes.change(found, wish, at=now(), by=request.user.get_username())
 
@@ -102,6 +104,7 @@ def _review(request: UserRequest, found: ContractLine, form: ResizeForm) -> Http
         ],
         "key": form.cleaned_data["key"],
         "seen": changes.seen_of(found),
+        "shown_at": at.isoformat(),
     }
     return render(request, "rating/resize_review.html", facts, status=422 if form.errors else 200)
 

@@ -4,7 +4,7 @@ What is shown and what is stored come from the same function (`outlook`).
 """
 
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from decimal import Decimal
 
 from django.db import transaction
@@ -22,6 +22,9 @@ from erp.contracts.queries import committed_minor
 from erp.contracts.services import NotInForce, tell
 from erp.contracts.states import ChangeState, State
 from erp.customers.models import Organisation
+
+# For how long a price that was shown is the price.
+SHOWN_FOR = timedelta(minutes=15)
 
 
 class KeyReused(DomainError):
@@ -62,6 +65,12 @@ class ChangedMeanwhile(DomainError):
     code = "changed_meanwhile"
 
 
+class ShownTooLongAgo(DomainError):
+    """This price was shown a while ago: look at the price of now first."""
+
+    code = "shown_too_long_ago"
+
+
 class OverLimit(DomainError):
     """The change would go beyond what the customer may order: ask the seller."""
 
@@ -81,12 +90,14 @@ class Wish:
     Args:
         key: names this wish for ever: the same key is the same change.
         seen: what `seen_of` said when the price was shown; empty compares nothing.
+        shown_at: when that was: it is billed as it was shown, to the cent.
     """
 
     key: str
     plan: Plan
     quantity: Decimal
     seen: str = ""
+    shown_at: datetime | None = None
 
     def is_of(self, change: LineChange) -> bool:
         """Return whether the change is of the same wish."""
@@ -211,7 +222,7 @@ def change(line: ContractLine, wish: Wish, *, at: datetime, by: str) -> LineChan
 
     Raises:
         KeyReused: the key names another wish.
-        ChangedMeanwhile: the line is not what was seen.
+        ChangedMeanwhile, ShownTooLongAgo: it is not what was seen.
         OverLimit: it costs more than the credit limit leaves.
         NotInForce, NothingChanges, NotOfThisOffer, AnotherPlace, ChangePlanned, NoPrices: see
             `outlook`.
@@ -230,7 +241,7 @@ def change(line: ContractLine, wish: Wish, *, at: datetime, by: str) -> LineChan
         return known
     if wish.seen and wish.seen != seen_of(row):
         raise ChangedMeanwhile
-    found = outlook(row, wish.plan, wish.quantity, at=at)
+    found = outlook(row, wish.plan, wish.quantity, at=_moment(wish, at))
     _check_limit(buyer, found, at)
     made = _keep(found, wish, at=at, by=by)
     _store(found.repriced)
@@ -240,6 +251,14 @@ def change(line: ContractLine, wish: Wish, *, at: datetime, by: str) -> LineChan
         record(contract, "change_planned", at=at, by=by, **_details(made))
         tell(contract, "change_planned", at=at)
     return made
+
+
+def _moment(wish: Wish, at: datetime) -> datetime:
+    """Return the moment for which the price was shown, if that is not long ago."""
+    shown = wish.shown_at or at
+    if not at - SHOWN_FOR <= shown <= at or month_of(shown) != month_of(at):
+        raise ShownTooLongAgo
+    return shown
 
 
 def _check_limit(buyer: Organisation, found: Outlook, at: datetime) -> None:

@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Iterator
+from datetime import timedelta
 
 import pytest
 import time_machine
@@ -46,7 +47,7 @@ def page(client: Client, path: str, status: int = 200) -> str:
 def form_of(text: str) -> dict[str, str]:
     """Return what the last form of a page would send."""
     form = text.rpartition('<form method="post"')[2]
-    return dict(re.findall(r'name="(plan|quantity|key|seen)" value="([^"]*)"', form))
+    return dict(re.findall(r'name="(plan|quantity|key|seen|shown_at)" value="([^"]*)"', form))
 
 
 def test_three_clicks_resize_and_what_was_shown_is_invoiced(
@@ -86,6 +87,18 @@ def test_a_double_click_is_one_change_and_what_moved_is_not_agreed_to(
     assert refused.status_code == 422
     assert "Somebody changed this service since the price was shown" in refused.content.decode()
     assert LineChange.objects.count() == 1
+
+
+def test_the_price_that_was_shown_holds_for_a_while(owner: Client, line: ContractLine) -> None:
+    shown = form_of(page(owner, f"{path_of(line)}?plan=big"))
+
+    with time_machine.travel(NOW + timedelta(minutes=16), tick=False):
+        late = owner.post(path_of(line), shown)
+    assert (late.status_code, LineChange.objects.count()) == (422, 0)
+    assert "This price was shown a while ago" in late.content.decode()
+    with time_machine.travel(NOW + timedelta(minutes=14), tick=False):
+        owner.post(path_of(line), shown)
+    assert LineChange.objects.get().effective_at == NOW
 
 
 def test_a_downgrade_is_planned_shown_and_cancelled(owner: Client, line: ContractLine) -> None:
