@@ -3,11 +3,10 @@
 from collections.abc import Sequence
 from datetime import datetime
 
-from billing.rating.price import charges
-from billing.rating.queries import converged, versions_of, window_of, within
-from billing.rating.tariffs import Charge, Service
-from erp.base.periods import Period, merged, month_of
-from erp.catalogue.models import PriceKind
+from billing.rating.base import base_of, billed_of
+from billing.rating.queries import converged, window_of
+from billing.rating.tariffs import Charge
+from erp.base.periods import Period, add_months, merged, month_of
 from erp.contracts.changes import Outlook
 from erp.contracts.models import ContractLine, LinePrice
 
@@ -21,33 +20,21 @@ def this_month(found: Outlook, *, at: datetime) -> list[Charge]:
 
 
 def base_charges(line: ContractLine, prices: Sequence[LinePrice], *, at: datetime) -> list[Charge]:
-    """Return what this month's base price comes to at these dated prices."""
+    """Return what this month's base price comes to at these dated prices.
+
+    Of what is billed already, only what changes.
+    """
     month = month_of(at)
-    open_window = window_of(line.contract, month.end)
-    window = open_window.overlap(month) if open_window else None
-    if window is None:
-        return []
-    existed = _going_on(line, window, at)
-    base = [price for price in prices if price.kind == PriceKind.RECURRING]
-    found: list[Charge] = []
-    for version in versions_of(line, base, window):
-        service = Service(
-            line=line.pk,
-            name=line.name,
-            quantity=version.quantity,
-            tariffs=version.tariffs,
-            converged=within(existed, version.part),
-            usage={},
-            setup_due=False,
-        )
-        found += charges(service, version.part, line.contract.currency)
-    return found
+    window = window_of(line.contract, month.end) or month
+    billed = billed_of([line.pk], add_months(month.start, -1, anchor=1))
+    base = base_of(line, prices, _going_on(line, month.end, at), billed)
+    found = base.charges(window.overlap(month) or month)
+    return [one for one in found if one.window.start < month.end]
 
 
-def _going_on(line: ContractLine, window: Period, at: datetime) -> list[Period]:
-    """Return when the service existed in the window, and will when nothing stops it."""
-    past = window.overlap(Period(window.start, at)) if window.start < at else None
+def _going_on(line: ContractLine, end: datetime, at: datetime) -> list[Period]:
+    """Return when the service existed, and will when nothing stops it."""
+    begun = line.contract.starts_at
+    past = Period(begun, at) if begun < at else None
     existed = converged({line.pk: past}).get(line.pk, ()) if past else ()
-    start = max(at, window.start)
-    coming = [Period(start, window.end)] if start < window.end else []
-    return merged([*existed, *coming])
+    return merged([*existed, *([Period(max(at, begun), end)] if max(at, begun) < end else [])])

@@ -52,19 +52,28 @@ def services_of(
 ) -> dict[int, list[tuple[Service, Period]]]:
     """Return what each line of some contracts was in the window of its contract, by its key.
 
-    Each with the time to rate.
+    Each with the time to rate; without the base prices that `base` bills.
     """
     rows = ContractLine.objects.filter(contract__in=windows).prefetch_related("prices")
     lines = list(rows.order_by("contract_id", "position"))
     by_line = {line.pk: windows[line.contract_id] for line in lines}
     versions = [
-        one for line in lines for one in versions_of(line, line.prices.all(), by_line[line.pk])
+        one for line in lines for one in versions_of(line, plain_prices(line), by_line[line.pk])
     ]
     found: dict[int, list[tuple[Service, Period]]] = {contract: [] for contract in windows}
     services = services_at(versions, by_line, cut_off)
     for version, service in zip(versions, services, strict=True):
         found[version.line.contract_id].append(service)
     return found
+
+
+def plain_prices(line: ContractLine) -> list[LinePrice]:
+    """Return the prices without base prices that are dated, or billed in advance."""
+    prices = list(line.prices.all())
+    base = [one for one in prices if one.kind == PriceKind.RECURRING]
+    if any(one.starts_at or one.ends_at or one.in_advance for one in base):
+        return [one for one in prices if one.kind != PriceKind.RECURRING]
+    return prices
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,7 +7,7 @@ from typing import TypeVar
 
 from django.db.models import Prefetch
 
-from billing.rating import queries
+from billing.rating import base, queries
 from billing.rating.models import BilledWindow, RatedLine, RatingRun
 from billing.rating.price import charges, late
 from billing.rating.tariffs import Billed, Charge, Measured, Tariff
@@ -58,11 +58,12 @@ def price_all(
     What is odd in one of them is its own answer, and stops no other.
     """
     services = queries.services_of(windows, cut_off)
+    bases = base.charges_of(windows)
     late_ones = _late(contracts, cut_off)
     found: dict[int, Priced] = {}
     for contract in contracts:
         try:
-            its = [
+            its = bases.get(contract.pk, []) + [
                 one
                 for service, part in services[contract.pk]
                 for one in charges(service, part, contract.currency)

@@ -88,9 +88,9 @@ def test_an_upgrade_is_rated_by_the_second_with_the_terms_of_each_plan(usage: Fa
     # Half of each base price; 40 hours beyond half of 30, and 100 beyond half of 90.
     assert billed() == [
         ("recurring", "0.5", "30", 1500),
-        ("metered", "25", "0.1", 250),
-        ("setup", "1", "7", 700),
         ("recurring", "0.5", "90", 4500),
+        ("setup", "1", "7", 700),
+        ("metered", "25", "0.1", 250),
         ("metered", "55", "0.02", 110),
     ]
 
