@@ -89,8 +89,8 @@ def test_an_upgrade_is_rated_by_the_second_with_the_terms_of_each_plan(usage: Fa
     assert billed() == [
         ("recurring", "0.5", "30", 1500),
         ("recurring", "0.5", "90", 4500),
-        ("setup", "1", "7", 700),
         ("metered", "25", "0.1", 250),
+        ("setup", "1", "7", 700),
         ("metered", "55", "0.02", 110),
     ]
 
