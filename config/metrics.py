@@ -11,6 +11,7 @@ from billing.documents.states import State
 from erp.base import scope
 from erp.base.doors import now
 from erp.outbox.queries import oldest_due_seconds
+from orchestration.maintenance.metrics import of_checks
 from orchestration.monitoring.metrics import CONTENT_TYPE, exposition, gauge, metrics
 
 DOCUMENTS = "tenantry_documents_waiting"
@@ -29,7 +30,7 @@ def scrape(request: HttpRequest) -> HttpResponse:
         documents = gauge(DOCUMENTS, "Documents that wait for their rendering.", waiting)
         late = oldest_due_seconds(now())
         outbox = gauge(OUTBOX, "How long a mail or a delivery has been due.", late)
-        text = exposition([*metrics(now()), documents, outbox])
+        text = exposition([*metrics(now()), *of_checks(now()), documents, outbox])
     return HttpResponse(text, content_type=CONTENT_TYPE)
 
 

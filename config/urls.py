@@ -24,6 +24,7 @@ urlpatterns = [
     path("instances/", include("orchestration.instances.urls")),
     path("placement/", include("orchestration.allocation.urls")),
     path("metering/", include("orchestration.metering.urls")),
+    path("maintenance/", include("orchestration.maintenance.urls")),
     path("windows/", include("orchestration.windows.urls")),
     path("monitoring/", include("orchestration.monitoring.urls")),
     path("ledger/", include("billing.ledger.urls")),

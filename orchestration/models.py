@@ -2,6 +2,7 @@
 
 from orchestration.convergence.models import ConvergencePass
 from orchestration.instances.models import Instance
+from orchestration.maintenance.models import Check, NodeWork, Reading
 from orchestration.metering.models import Sample, Spool, UsageSum
 from orchestration.monitoring.models import Outage
 from orchestration.nodes.models import (
@@ -17,6 +18,7 @@ from orchestration.releases.models import ReleaseOnNode, SoftwareRelease
 from orchestration.windows.models import MaintenanceWindow, Occurrence
 
 __all__ = [
+    "Check",
     "ComputeNode",
     "ComputePartition",
     "ConvergencePass",
@@ -27,8 +29,10 @@ __all__ = [
     "NodeCaller",
     "NodeLease",
     "NodeRoom",
+    "NodeWork",
     "Occurrence",
     "Outage",
+    "Reading",
     "ReleaseOnNode",
     "Sample",
     "SoftwareRelease",

@@ -35,6 +35,9 @@ ENTRIES: tuple[Entry, ...] = (
     _entry("Machines", "Nodes", "nodes:list", "server-stack", "operate"),
     _entry("Machines", "Instances", "instances:list", "cpu-chip", "operate"),
     _entry("Machines", "Releases", "releases:list", "archive-box", "operate"),
+    _entry(
+        "Machines", "Maintenance", "maintenance:list", "wrench-screwdriver", "operate"
+    ),
     _entry("Machines", "Windows", "windows:list", "calendar-days", "operate"),
     _entry("Machines", "Status page", "status", "signal", "operate"),
     _entry(

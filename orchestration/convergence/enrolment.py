@@ -123,7 +123,7 @@ def _bootstrap(
     node: ComputeNode, connection: Connection, place: str, clock: Clock
 ) -> dict[str, Any]:
     """Run the agent's own steps; return the machine's facts."""
-    asked = json.dumps(_request(node)).encode()
+    asked = json.dumps(_request(node, at=clock())).encode()
     path = connections.quoted(place)
     command = f"{PYTHON} {path} bootstrap; code=$?; rm -f {path}; exit $code"
     facts: dict[str, Any] = {}
@@ -144,8 +144,8 @@ def _bootstrap(
     return facts
 
 
-def _request(node: ComputeNode) -> dict[str, Any]:
-    public = _own_public_key(node)
+def _request(node: ComputeNode, *, at: datetime) -> dict[str, Any]:
+    public = _own_public_key(node, at=at)
     return {
         "node": node.reference,
         "home": node.agent_home,
@@ -160,13 +160,13 @@ def _request(node: ComputeNode) -> dict[str, Any]:
     }
 
 
-def _own_public_key(node: ComputeNode) -> str:
+def _own_public_key(node: ComputeNode, *, at: datetime) -> str:
     """Return the public half of the node's own key; it is made once, however often we enrol."""
     if not node.private_key_sealed:
         private, public = new_key()
         node.private_key_sealed = nodes.sealed_private_key(node, private)
-        node.public_key = public
-        node.save(update_fields=["private_key_sealed", "public_key"])
+        node.public_key, node.key_made_at = public, at
+        node.save(update_fields=["private_key_sealed", "public_key", "key_made_at"])
     return node.public_key
 
 

@@ -1,5 +1,6 @@
 """Drive one node: claim it, talk to it, store what it says, and say when it is visited next."""
 
+import logging
 import os
 import random
 import socket
@@ -16,7 +17,7 @@ from erp.base.journal import record
 from erp.base.lifecycle import move
 from erp.tickets.models import Ticket
 from erp.tickets.services import report_cause, resolve_cause
-from orchestration.convergence import connections, documents, intake, lease, upgrades
+from orchestration.convergence import connections, documents, intake, lease, rotation, upgrades
 from orchestration.convergence.carrier import BadAnswer, NodeUnreachable, Session
 from orchestration.convergence.conversation import TakesOver, poll
 from orchestration.convergence.models import ConvergencePass
@@ -41,6 +42,7 @@ SOON = timedelta(seconds=1)
 FIRST_BACKOFF, LONGEST_BACKOFF = 2.0, 300.0
 
 Clock = Callable[[], datetime]
+log = logging.getLogger(__name__)
 
 
 def worker_name() -> str:
@@ -108,8 +110,18 @@ def _pass(node: ComputeNode, session: Session, *, fence: int, clock: Clock, why:
         _remember(node, steps, fence=fence, began=began, at=clock(), why=why)
     if callers.is_to_renew(node, at=clock()):
         _renew(node, session, fence=fence, at=clock())
+    if rotation.is_due(node):
+        _rotate(node, session, fence=fence, at=clock())
     # A new agent is on trial until it is asked again.
     _seen(node, at=clock(), is_settled=node.agent_version == agent)
+
+
+def _rotate(node: ComputeNode, session: Session, *, fence: int, at: datetime) -> None:
+    """Go on with a change of the node's key; what stands in its way is no failure of the node."""
+    try:
+        rotation.advance(node, session, fence=fence, at=at)
+    except DomainError as error:
+        log.warning("the key of node %s is not changed yet: %s", node.pk, error)
 
 
 def _renew(node: ComputeNode, session: Session, *, fence: int, at: datetime) -> None:

@@ -16,10 +16,10 @@ from .background import start
 from .cgroups import Cgroups
 from .facts import facts
 from .home import Home, read_json, write_bytes, write_json
+from .keys import write_keys
 
 OLDEST_PYTHON = (3, 9)
 COMMAND_SECONDS = 600
-MARK = "tenantry-node"
 CRON = "/etc/cron.d"
 
 
@@ -196,21 +196,16 @@ def install_key(home, asked):
     """
     if "certify" in asked:
         return asked["certify"](home)
-    path = Path(os.path.expanduser(asked.get("authorized_keys") or "~/.ssh/authorized_keys"))
-    path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-    command = f"{sys.executable} {home.agent} session {home.path}"
-    if '"' in command or "\n" in asked["public_key"]:
-        raise StepFailed("the home or the key holds a sign that may not stand there")
-    mark = "{}:{}".format(MARK, asked["node"])
-    line = 'restrict,command="{}" {} {}'.format(command, asked["public_key"], mark)
-    lines = path.read_text().splitlines() if path.exists() else []
-    kept = [one for one in lines if not one.endswith(" " + mark)]
-    forget = asked.get("forget_key")
-    if forget:
-        kept = [one for one in kept if forget not in one]
-    content = "\n".join([*kept, line, ""])
-    if not path.exists() or path.read_text() != content:
-        write_bytes(path, content.encode(), 0o600)
+    try:
+        path = write_keys(
+            home,
+            asked["node"],
+            [asked["public_key"]],
+            asked.get("authorized_keys"),
+            asked.get("forget_key") or "",
+        )
+    except ValueError as error:
+        raise StepFailed(str(error))
     return str(path)
 
 

@@ -17,6 +17,7 @@ from .processes import Processes
 from .releases import Releases
 from .spool import Spool
 from .traffic import Traffic
+from .upkeep import Upkeep
 from .users import user_ids
 
 FORMAT = "tenantry.report/1"
@@ -64,6 +65,7 @@ class Node:
             **limits.means(self.cgroups, home.is_privileged()),
         )
         self.facts_at = clock.monotonic()
+        self.upkeep = Upkeep()
         self.told = ""
         self.is_on_trial = upgrade.pending(home) is not None
         self.refused = upgrade.refused(home)
@@ -250,7 +252,7 @@ class Node:
         """Take the facts that move again, at a bounded rate."""
         if clock.monotonic() - self.facts_at >= FACTS_SECONDS:
             self.facts_at = clock.monotonic()
-            self.facts = renewed(self.facts, moving(self.home))
+            self.facts = dict(renewed(self.facts, moving(self.home)), **self.upkeep.look())
 
     # The report.
 

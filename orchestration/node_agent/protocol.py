@@ -4,6 +4,7 @@ import json
 import time
 
 from . import calls, upgrade
+from .keys import write_keys
 from .releases import BadArchive
 
 LONGEST_LINE = 32 * 1024 * 1024
@@ -53,6 +54,10 @@ def _answer(node, message):
             return {"op": "accepted"}
         if message["op"] == "renew" and calls.is_set(node.home):
             return {"op": "request", "request": calls.request(node.home)}
+        if message["op"] == "authorize" and not calls.is_set(node.home):
+            name = node.home.identity()["node"]
+            write_keys(node.home, name, message["keys"], message["path"])
+            return {"op": "accepted"}
         if message["op"] == "certificate":
             calls.take(node.home, message["certificate"])
             return {"op": "accepted"}

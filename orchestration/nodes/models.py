@@ -46,6 +46,10 @@ class ComputeNode(Stateful):
     credential_sealed = models.TextField(blank=True)
     private_key_sealed = models.TextField(blank=True)
     public_key = models.TextField(blank=True)
+    # When the node's own key was made; the next one while it is being changed.
+    key_made_at = models.DateTimeField(null=True)
+    next_key_sealed = models.TextField(blank=True)
+    next_public_key = models.TextField(blank=True)
     agent_home = models.CharField(max_length=200, default="/srv/tenantry")
     authorized_keys_path = models.CharField(max_length=200, blank=True)
     # Not known before the first call of a node that calls us, unless the operator said it.
@@ -60,6 +64,8 @@ class ComputeNode(Stateful):
     # The version that the node put back because this Master did not hear it in time, and why.
     agent_refused = models.CharField(max_length=64, blank=True)
     agent_refusal = models.TextField(blank=True)
+    # A campaign decides when this node is offered another agent.
+    agent_held = models.BooleanField(default=False)
     facts = models.JSONField(default=dict)
     # How far its clock is ahead of the Master's, as measured by the last pass.
     clock_offset_ms = models.BigIntegerField(null=True)

@@ -52,7 +52,8 @@ def upgrading(shipped: str) -> QuerySet[ComputeNode]:
     refusing = ComputeNode.objects.filter(agent_refused=shipped).exclude(state=State.RETIRED)
     if refusing.exists():
         return all_nodes.none()
-    reached = all_nodes.filter(state__in=set(VISITED) - {State.UNREACHABLE}, failures__lt=PATIENCE)
+    free = all_nodes.filter(agent_held=False)
+    reached = free.filter(state__in=set(VISITED) - {State.UNREACHABLE}, failures__lt=PATIENCE)
     few = reached.order_by("created_at", "pk").values_list("pk", flat=True)[:MOST_UPGRADING]
     return all_nodes.filter(pk__in=list(few))
 

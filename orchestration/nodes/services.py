@@ -259,6 +259,16 @@ def sealed_private_key(node: ComputeNode, private_key: str) -> str:
     return seal(private_key, where=f"node:{node.reference}:key")
 
 
+def next_key_of(node: ComputeNode) -> str:
+    """Return the private key that the node is given next."""
+    return reveal(node.next_key_sealed, where=f"node:{node.reference}:next_key")
+
+
+def sealed_next_key(node: ComputeNode, private_key: str) -> str:
+    """Return the next private key as it is stored."""
+    return seal(private_key, where=f"node:{node.reference}:next_key")
+
+
 def user_prefix(node: ComputeNode) -> str:
     """Return what the names of the partitions' Unix users begin with.
 

@@ -167,3 +167,10 @@ def lost_in_a_window(at: datetime) -> QuerySet[ComputeNode]:
     """Return the nodes that cannot be reached and may be away by a window just now."""
     here = excused_now(at, node="pk", region="region", contract="")
     return ComputeNode.objects.filter(here, state__in=VISITED)
+
+
+def of_node(node: ComputeNode, at: datetime) -> list[Occurrence]:
+    """Return the times ahead of a node and of its region, told or not."""
+    here = Q(window__node=node) | Q(window__region=node.region)
+    coming = Occurrence.objects.filter(here, _STANDS, ends_at__gt=at)
+    return list(coming.select_related("window").order_by("starts_at", "pk")[:MOST_SHOWN])

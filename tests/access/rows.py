@@ -34,6 +34,9 @@ from erp.outbox.states import Topic
 from erp.tickets.models import Ticket
 from erp.tickets.services import open_ticket
 from orchestration.instances.models import Instance
+from orchestration.maintenance.models import Check, NodeWork
+from orchestration.maintenance.services import plan as plan_work
+from orchestration.maintenance.states import How
 from orchestration.windows.models import MaintenanceWindow, Occurrence
 from orchestration.windows.recurrence import Rule
 from orchestration.windows.services import Scope, Terms, plan
@@ -262,6 +265,29 @@ def _window(of: Organisation) -> Kwargs | None:
     return {"reference": occurrence.window.reference} if occurrence else None
 
 
+def _work(of: Organisation) -> Kwargs | None:
+    if of.kind != Kind.PROVIDER:
+        return None
+    occurrence = occurrence_of(of)
+    assert occurrence is not None
+    work = NodeWork.objects.filter(organisation=of).first()
+    if work is None:
+        node = occurrence.window.node
+        assert node is not None
+        work = plan_work(node, occurrence, how=How.CLOSE, what="Disk", at=now(), by="test")
+    return {"reference": work.reference}
+
+
+def _check(of: Organisation) -> Kwargs | None:
+    if of.kind != Kind.PROVIDER:
+        return None
+    check, _ = Check.objects.get_or_create(
+        organisation=of, name="clock", node=None,
+        defaults={"verdict": "ok", "since": NOON, "checked_at": NOON},
+    )  # fmt: skip
+    return {"reference": check.reference}
+
+
 def _release(of: Organisation) -> Kwargs | None:
     return {"reference": a_release().reference} if of.kind == Kind.PROVIDER else None
 
@@ -361,6 +387,12 @@ ROWS: Mapping[str, Maker] = {
     "nodes:act": lambda of: (found | {"action": "close"}) if (found := _node(of)) else None,
     **_each("windows:detail windows:end", _window),
     **_each("windows:move windows:cancel", by_reference(occurrence_of)),
+    **_each("maintenance:of_node maintenance:plan maintenance:rotate_key", _node),
+    **_each(
+        "maintenance:work maintenance:work_live maintenance:work_done maintenance:work_cancel",
+        _work,
+    ),
+    **_each("maintenance:check maintenance:owner", _check),
     "windows:of_contract": by_reference(contract_of),
     "releases:detail": _release,
     **_each(

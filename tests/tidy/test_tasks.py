@@ -32,6 +32,8 @@ RUN_TWICE = {
     "orchestration.convergence.tasks.enrol_node": "tests/orchestration/convergence",
     "orchestration.monitoring.tasks.sweep_incidents": "tests/orchestration/monitoring",
     "orchestration.monitoring.tasks.sweep_waits": "tests/orchestration/monitoring",
+    "orchestration.maintenance.tasks.sweep_works": "tests/orchestration/maintenance",
+    "orchestration.maintenance.tasks.sweep_checks": "tests/orchestration/maintenance",
     "orchestration.windows.tasks.sweep_windows": "tests/orchestration/windows",
     "orchestration.metering.tasks.sweep_weeks": "tests/orchestration/metering",
     "erp.contracts.tasks.end_expired": "tests/erp/contracts",
