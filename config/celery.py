@@ -26,6 +26,10 @@ TIMETABLE = {
         _every(15, "erp.outbox.tasks.sweep_mails"),
         _every(5, "erp.outbox.tasks.sweep_deliveries"),
         _every(3600, "erp.outbox.tasks.sweep_old_deliveries"),
+        _every(30, "erp.tickets.tasks.sweep_clocks"),
+        _every(60, "erp.mailroom.tasks.sweep_mailbox"),
+        _every(60, "erp.mailroom.tasks.sweep_mails_in"),
+        _every(3600, "erp.mailroom.tasks.sweep_old_mails_in"),
         # Reads every line and its instance, and only finds what a nudge lost or a date brought.
         _every(30, "orchestration.instances.tasks.sweep_contracts"),
         _every(10, "orchestration.instances.tasks.sweep_inputs"),
@@ -78,6 +82,7 @@ app.conf.update(
             "billing.*": {"queue": "billing"},
             # Waits for servers of others: on a server it has workers of its own.
             "erp.outbox.*": {"queue": "outbox"},
+            "erp.mailroom.*": {"queue": "outbox"},
         },
     ),
     beat_schedule=TIMETABLE,
@@ -86,8 +91,10 @@ app.conf.update(
 app.autodiscover_tasks(
     [
         "erp.contracts",
+        "erp.mailroom",
         "erp.orders",
         "erp.outbox",
+        "erp.tickets",
         "orchestration.nodes",
         "orchestration.instances",
         "orchestration.allocation",

@@ -4,7 +4,7 @@ import base64
 import binascii
 import os
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 from urllib.parse import parse_qs, unquote, urlsplit
 
@@ -25,6 +25,14 @@ def flag(name: str, *, default: bool) -> bool:
     if value not in {"yes", "no"}:
         raise ImproperlyConfigured(f"{name} must be yes or no, not {value!r}")
     return value == "yes"
+
+
+def one_of(name: str, words: Sequence[str]) -> str:
+    """Return a variable that is one of these words; the first when it is not set."""
+    value = os.environ.get(name, words[0])
+    if value not in words:
+        raise ImproperlyConfigured(f"{name} must be one of {', '.join(words)}, not {value!r}")
+    return value
 
 
 def whole(name: str, default: int) -> int:

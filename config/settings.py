@@ -50,6 +50,7 @@ MIDDLEWARE = [
     "allauth.account.middleware.AccountMiddleware",
     "django_htmx.middleware.HtmxMiddleware",
     "erp.customers.bearer.bearer",
+    "erp.customers.view_as.ViewAs",
     "erp.base.middleware.tenant_scope",
     "erp.base.middleware.domain_errors",
 ]
@@ -147,6 +148,17 @@ EMAIL_USE_SSL = env.flag("TENANTRY_MAIL_TLS", default=False)
 EMAIL_TIMEOUT = 20
 DEFAULT_FROM_EMAIL = env.text("TENANTRY_MAIL_FROM", "tenantry@localhost")
 
+# Where mails about tickets come in: their address, and what becomes of those of strangers
+# (aside, open, ignore). They come by `manage.py mail_in` or are fetched over IMAP.
+MAIL_IN_ADDRESS = env.text("TENANTRY_MAIL_IN_ADDRESS", "")
+MAIL_IN_STRANGERS = env.one_of("TENANTRY_MAIL_IN_STRANGERS", ("aside", "open", "ignore"))
+IMAP_HOST = env.text("TENANTRY_IMAP_HOST", "")
+IMAP_TLS = env.flag("TENANTRY_IMAP_TLS", default=True)
+IMAP_PORT = env.whole("TENANTRY_IMAP_PORT", 993)
+IMAP_USER = env.text("TENANTRY_IMAP_USER", "")
+IMAP_PASSWORD = env.text("TENANTRY_IMAP_PASSWORD", "")
+IMAP_FOLDER = env.text("TENANTRY_IMAP_FOLDER", "INBOX")
+
 REST_FRAMEWORK = {
     "DEFAULT_AUTHENTICATION_CLASSES": [
         "erp.customers.bearer.BearerAuthentication",
@@ -177,6 +189,12 @@ PRODUCT_SOURCE = "orchestration.releases.source.PublishedReleases"
 PLACEMENT_SOURCE = "orchestration.allocation.source.KnownPlaces"
 # Where mails find the documents that they carry: the port is erp.ports.AttachmentSource.
 ATTACHMENT_SOURCE = "billing.documents.source.StoredDocuments"
+# What has a name that people know, for links of tickets: the port is erp.ports.SubjectSource.
+SUBJECT_SOURCES = [
+    "erp.tickets.subjects.Agreements",
+    "billing.invoicing.subjects.Invoices",
+    "orchestration.nodes.subjects.Machines",
+]
 # Where an event of a service is announced, so that the next step hurries: config/nudges.py.
 NUDGES = "config.nudges.nudge"
 

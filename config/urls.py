@@ -18,6 +18,8 @@ urlpatterns = [
     path("catalogue/", include("erp.catalogue.urls")),
     path("orders/", include("erp.orders.urls")),
     path("services/", include("erp.contracts.urls")),
+    path("desk/", include("erp.desk.urls")),
+    path("mails-in/", include("erp.mailroom.urls")),
     path("tickets/", include("erp.tickets.urls")),
     path("nodes/", include("orchestration.nodes.urls")),
     path("releases/", include("orchestration.releases.urls")),

@@ -4,21 +4,27 @@ from erp.base.journal import JournalLine
 from erp.catalogue.models import Offer, Plan, Price, PriceList
 from erp.contracts.models import Contract, ContractLine, LineChange, LinePrice
 from erp.customers.models import Member, Organisation
+from erp.desk.models import Calendar, CannedAnswer, Queue, Target, TicketTemplate
+from erp.mailroom.models import IncomingMail
 from erp.orders.models import Order
 from erp.outbox.models import Delivery, Endpoint, Mail, Preference
-from erp.tickets.models import Message, Ticket
+from erp.tickets.models import Message, MessageFile, Satisfaction, Ticket, TicketLink
 
 __all__ = [
+    "Calendar",
+    "CannedAnswer",
     "Contract",
     "ContractLine",
     "Delivery",
     "Endpoint",
+    "IncomingMail",
     "JournalLine",
     "LineChange",
     "LinePrice",
     "Mail",
     "Member",
     "Message",
+    "MessageFile",
     "Offer",
     "Order",
     "Organisation",
@@ -26,5 +32,10 @@ __all__ = [
     "Preference",
     "Price",
     "PriceList",
+    "Queue",
+    "Satisfaction",
+    "Target",
     "Ticket",
+    "TicketLink",
+    "TicketTemplate",
 ]

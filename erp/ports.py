@@ -15,6 +15,7 @@ from django.conf import settings
 from django.utils.module_loading import import_string
 
 from erp.base.periods import Period
+from erp.base.tenancy import AnyUser
 
 
 @dataclass(frozen=True, slots=True)
@@ -245,6 +246,34 @@ class AttachmentSource(Protocol):
         ...
 
 
+@dataclass(frozen=True, slots=True)
+class Subject:
+    """What a ticket can be about, and where its page is.
+
+    Args:
+        kind: `node`, `invoice`, … in one word.
+        organisation: whose it is; None for what is the provider's own.
+    """
+
+    kind: str
+    reference: str
+    title: str
+    path: str
+    organisation: int | None
+
+
+class SubjectSource(Protocol):
+    """Answers for what has a name that people know; tickets and the search ask it."""
+
+    def find(self, user: AnyUser, name: str) -> Subject | None:
+        """Return what the user may see under exactly this reference or number."""
+        ...
+
+    def search(self, user: AnyUser, words: str, *, limit: int) -> Sequence[Subject]:
+        """Return what the user may see whose name begins with these words, the best first."""
+        ...
+
+
 @cache
 def _implementation(path: str) -> Any:
     return import_string(path)()
@@ -278,3 +307,8 @@ def settlement_source() -> SettlementSource:
 def attachment_source() -> AttachmentSource:
     """Return who answers for stored documents."""
     return cast(AttachmentSource, _implementation(settings.ATTACHMENT_SOURCE))
+
+
+def subject_sources() -> Sequence[SubjectSource]:
+    """Return who answers for what a ticket can be about, in the order of a list of results."""
+    return [cast(SubjectSource, _implementation(path)) for path in settings.SUBJECT_SOURCES]

@@ -8,6 +8,7 @@ app_name = "payments"
 urlpatterns = [
     path("", views.listing, name="list"),
     path("of-invoice/<str:reference>", views.of_invoice, name="of_invoice"),
+    path("of/<str:reference>", views.of_organisation, name="of_organisation"),
     path("record/<str:reference>", views.record, name="record"),
     path("difference/<str:reference>", views.difference, name="difference"),
     path("fees/<str:reference>/waive", views.waive, name="waive"),

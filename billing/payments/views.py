@@ -14,9 +14,10 @@ from billing.payments import fees, queries, services
 from billing.payments.access import fee_for
 from billing.payments.forms import DifferenceForm, PaymentForm, WaiveForm
 from billing.payments.models import Method
+from billing.payments.standing import open_invoices, standing_of
 from erp.base.doors import UserRequest, before_key, now
 from erp.base.errors import DomainError
-from erp.customers.access import require, rights_of
+from erp.customers.access import organisation_for, require, rights_of
 from erp.customers.states import Right
 
 PAGE = 50
@@ -53,6 +54,18 @@ def of_invoice(request: UserRequest, reference: str) -> HttpResponse:
         "may_settle": is_open and {Right.RUN_BILLING, Right.KEEP_BOOKS} <= rights,
     }
     return render(request, "payments/_of_invoice.html", facts)
+
+
+@login_required
+@require_GET
+def of_organisation(request: UserRequest, reference: str) -> HttpResponse:
+    """Return how a customer stands as a fragment."""
+    organisation = organisation_for(request.user, reference, right=Right.SEE_INVOICES)
+    facts = {
+        "standing": standing_of(organisation, now().date()),
+        "invoices": open_invoices(request.user, organisation),
+    }
+    return render(request, "payments/_of_organisation.html", facts)
 
 
 @login_required

@@ -25,6 +25,7 @@ ENTRIES: tuple[Entry, ...] = (
     _entry("", "Services", "services:list", "cube", "see"),
     _entry("", "Catalogue", "catalogue:list", "squares-2x2", "order", "manage_prices"),
     _entry("", "Orders", "orders:list", "shopping-cart", "order", "decide_orders"),
+    _entry("", "Inbox", "tickets:inbox", "inbox", "answer_tickets"),
     _entry("", "Tickets", "tickets:list", "lifebuoy", "write_tickets", "answer_tickets"),
     _entry("Money", "Invoices", "invoices:list", "document-text", "see_invoices"),
     _entry("Money", "Billing runs", "billing-runs:list", "calculator", "run_billing"),

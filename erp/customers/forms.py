@@ -177,3 +177,9 @@ class TokenForm(forms.Form):
         filled = self.cleaned_data
         scopes = [Right(scope) for scope in filled["scopes"]]
         return {"name": filled["name"], "scopes": scopes, "days": filled["days"] or None}
+
+
+class ViewAsForm(forms.Form):
+    """Why somebody looks at a customer's pages."""
+
+    why = forms.CharField(max_length=200)

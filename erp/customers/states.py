@@ -88,7 +88,10 @@ RIGHTS: Mapping[str, frozenset[Right]] = {
     Role.OPERATOR: frozenset(
         {Right.SEE, Right.OPERATE, Right.MANAGE_SERVICES, Right.WRITE_TICKETS, Right.ANSWER_TICKETS}
     ),
-    Role.SUPPORT: frozenset({Right.SEE, Right.WRITE_TICKETS, Right.ANSWER_TICKETS}),
+    # Who answers sees what the customer sees, and changes nothing of it.
+    Role.SUPPORT: frozenset(
+        {Right.SEE, Right.SEE_INVOICES, Right.WRITE_TICKETS, Right.ANSWER_TICKETS}
+    ),
 }
 
 # Which roles a kind of organisation may give to its members.

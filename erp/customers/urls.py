@@ -2,11 +2,13 @@
 
 from django.urls import path
 
-from erp.customers import token_views, views
+from erp.customers import token_views, view_as, views
 
 app_name = "organisations"
 urlpatterns = [
     path("", views.listing, name="list"),
+    path("leave-view", view_as.leave_view, name="leave_view"),
+    path("<str:reference>/view-as", view_as.view_as, name="view_as"),
     path("<str:reference>", views.detail, name="detail"),
     path("<str:reference>/customers/new", views.new_customer, name="new_customer"),
     path("<str:reference>/resellers/new", views.new_reseller, name="new_reseller"),

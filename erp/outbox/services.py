@@ -43,6 +43,7 @@ class Letter:
         about: the object that it is about, with a `reference`.
         thread: mails of one thread are shown together by mail programs.
         attachments: names of stored documents (`erp.ports.AttachmentSource`).
+        reply_to: where an answer goes, when it is not to the sender.
     """
 
     key: str
@@ -52,6 +53,7 @@ class Letter:
     about: models.Model | None = None
     thread: str = ""
     attachments: Sequence[str] = ()
+    reply_to: str = ""
 
 
 Recipients = Mapping[str, Member | None]
@@ -139,17 +141,24 @@ def _mail(
     if letter.about is not None:
         row.about_kind = str(letter.about._meta.model_name)
         row.about_reference = letter.about.reference  # type: ignore[attr-defined]
-    row.headers = _headers(row.reference, letter.thread, leave_url)
+    row.headers = _headers(row.reference, letter, leave_url)
     row.start(at)
     return row
 
 
-def _headers(name: str, thread: str, leave_url: str) -> dict[str, str]:
+def our_domain() -> str:
+    """Return the domain in the Message-IDs of our mails."""
+    return parseaddr(settings.DEFAULT_FROM_EMAIL)[1].rpartition("@")[2] or "localhost"
+
+
+def _headers(name: str, letter: Letter, leave_url: str) -> dict[str, str]:
     """Return what is the same at every try (RFC 3834, RFC 8058)."""
-    domain = parseaddr(settings.DEFAULT_FROM_EMAIL)[1].rpartition("@")[2] or "localhost"
+    domain = our_domain()
     headers = {"Message-ID": f"<{name}@{domain}>", "Auto-Submitted": "auto-generated"}
-    if thread:
-        headers["References"] = headers["In-Reply-To"] = f"<{thread}@{domain}>"
+    if letter.thread:
+        headers["References"] = headers["In-Reply-To"] = f"<{letter.thread}@{domain}>"
+    if letter.reply_to:
+        headers["Reply-To"] = letter.reply_to
     if leave_url:
         headers["List-Unsubscribe"] = f"<{leave_url}>"
         headers["List-Unsubscribe-Post"] = "List-Unsubscribe=One-Click"

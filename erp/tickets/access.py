@@ -1,5 +1,6 @@
 """The one way from a user to a ticket, and who speaks in it for those who serve."""
 
+from django.core.exceptions import PermissionDenied
 from django.shortcuts import get_object_or_404
 
 from erp.base.tenancy import AnyUser
@@ -16,9 +17,23 @@ def ticket_for(user: AnyUser, reference: str, *, right: Right) -> Ticket:
         Http404: the user may not even know that it exists.
         PermissionDenied: the user may see it but not do this.
     """
-    visible = Ticket.objects.visible_to(user).select_related("organisation", "contract")
+    visible = Ticket.objects.visible_to(user).select_related(
+        "organisation", "contract", "queue", "assignee", "merged_into"
+    )
     ticket = get_object_or_404(visible, reference=reference)
     require(user, ticket.organisation, right)
+    return ticket
+
+
+def staff_ticket_for(user: AnyUser, reference: str) -> Ticket:
+    """Return the ticket if the user speaks as staff in it.
+
+    Raises:
+        Http404, PermissionDenied: as `ticket_for`.
+    """
+    ticket = ticket_for(user, reference, right=Right.ANSWER_TICKETS)
+    if not answers(user, ticket.organisation):
+        raise PermissionDenied
     return ticket
 
 

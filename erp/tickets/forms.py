@@ -1,6 +1,7 @@
 """What people write in tickets."""
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import Any
 
 from django import forms
@@ -8,6 +9,7 @@ from django import forms
 from erp.base.identifiers import reference
 from erp.contracts.models import Contract
 from erp.customers.models import Organisation
+from erp.desk.models import TicketTemplate
 
 
 def new_key() -> str:
@@ -19,6 +21,15 @@ class _Keyed(forms.Form):
     """A form that is worth the same when it is sent twice."""
 
     key = forms.RegexField(r"^K-[0-9A-Z]{8}$", initial=new_key, widget=forms.HiddenInput())
+
+
+@dataclass(frozen=True, slots=True)
+class Offered:
+    """What somebody may choose who opens a ticket."""
+
+    organisations: Sequence[Organisation]
+    contracts: Sequence[Contract]
+    templates: Sequence[TicketTemplate] = ()
 
 
 class TicketForm(_Keyed):
@@ -34,26 +45,29 @@ class TicketForm(_Keyed):
         widget=forms.Textarea(attrs={"rows": 8}),
     )
 
+    template = forms.CharField(max_length=12, required=False, widget=forms.HiddenInput())
+
     def __init__(
-        self,
-        data: Any = None,
-        *,
-        organisations: Sequence[Organisation],
-        contracts: Sequence[Contract],
-        initial: dict[str, Any] | None = None,
+        self, data: Any = None, *, offered: Offered, initial: dict[str, Any] | None = None
     ) -> None:
         super().__init__(data, initial=initial)
-        self._organisations = {one.reference: one for one in organisations}
-        self._contracts = {one.reference: one for one in contracts}
+        self._organisations = {one.reference: one for one in offered.organisations}
+        self._contracts = {one.reference: one for one in offered.contracts}
+        self.templates = offered.templates
         if len(self._organisations) == 1:
             del self.fields["organisation"]
         else:
-            chosen = [(one.reference, one.name) for one in organisations]
+            chosen = [(one.reference, one.name) for one in offered.organisations]
             self.fields["organisation"].choices = chosen  # type: ignore[attr-defined]
-        services = [(one.reference, f"{one.name} ({one.reference})") for one in contracts]
+        services = [(one.reference, f"{one.name} ({one.reference})") for one in offered.contracts]
         self.fields["service"].choices = [  # type: ignore[attr-defined]
             ("", "None in particular"), *services
         ]  # fmt: skip
+
+    def clean_template(self) -> TicketTemplate | None:
+        """Return the template that the ticket began with, if there is one of this name."""
+        name = self.cleaned_data["template"]
+        return next((one for one in self.templates if one.reference == name), None)
 
     def clean(self) -> dict[str, Any]:
         """Turn references into rows; the service must be one of the organisation."""

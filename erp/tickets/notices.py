@@ -15,6 +15,8 @@ from erp.outbox import queries as outbox
 from erp.outbox.letters import address
 from erp.outbox.services import Letter, emit, post, recipients
 from erp.outbox.states import Topic
+from erp.tickets.addresses import mailbox, reply_address
+from erp.tickets.clocks import who_serves
 from erp.tickets.models import Message, Ticket
 from erp.tickets.states import Kind
 
@@ -53,18 +55,41 @@ def closed(ticket: Ticket, *, at: datetime, by: str, why: str) -> None:
     _emit("ticket.closed", ticket, key=key, at=at)
 
 
+def overdue(ticket: Ticket, *, what: str, due_at: datetime, at: datetime) -> None:
+    """Tell those who serve of a clock that ran out: whose ticket it is, else the whole desk."""
+    server = who_serves(ticket.organisation)
+    facts = _facts(ticket) | {
+        "organisation": ticket.organisation.name, "what": what, "due_at": due_at,
+        "queue": ticket.queue.name if ticket.queue else "",
+    }  # fmt: skip
+    key = f"{ticket.reference}:overdue:{due_at.isoformat()}"
+    letter = _letter(ticket, "ticket_overdue", key, facts)
+    post(server, letter, at=at, to=_assigned(ticket, server))
+
+
+def _assigned(ticket: Ticket, server: Organisation) -> dict[str, Member | None] | None:
+    """Return the one person whose ticket it is, if they are a member of the desk."""
+    mine = Member.objects.filter(organisation=server, user=ticket.assignee_id)
+    member = mine.select_related("user", "organisation").first() if ticket.assignee_id else None
+    return {member.user.email.lower(): member} if member else None
+
+
 def _facts(ticket: Ticket) -> dict[str, Any]:
     return {
         "ticket": ticket.reference,
         "subject": ticket.subject,
         "service": ticket.contract.name if ticket.contract else "",
         "link": address(f"/tickets/{ticket.reference}"),
+        "by_mail": bool(mailbox()),
     }
 
 
 def _letter(ticket: Ticket, template: str, key: str, facts: Mapping[str, Any]) -> Letter:
     topic = Topic.INCIDENTS if ticket.kind == Kind.INCIDENT else Topic.TICKETS
-    return Letter(key, topic, template, facts, about=ticket, thread=ticket.reference)
+    return Letter(
+        key, topic, template, facts, about=ticket, thread=ticket.reference,
+        reply_to=reply_address(ticket.reference),
+    )  # fmt: skip
 
 
 def _tell_members(
@@ -82,20 +107,12 @@ def _tell_other_side(ticket: Ticket, message: Message, *, is_staff: bool) -> Non
         post(ticket.organisation, letter, at=message.at, to=reached)
         return
     facts["organisation"] = ticket.organisation.name
-    server = _who_serves(ticket.organisation)
+    server = who_serves(ticket.organisation)
     with scope.everything("who serves an organisation is told of its messages"):
         reached = recipients(server, Topic.TICKETS)
     reached.pop(message.author.lower(), None)
-    letter = Letter(
-        key, Topic.TICKETS, "ticket_message", facts, about=ticket, thread=ticket.reference
-    )
+    letter = _letter(ticket, "ticket_message", key, facts)
     post(server, letter, at=message.at, to=reached)
-
-
-def _who_serves(organisation: Organisation) -> Organisation:
-    """Return who answers an organisation's tickets: its seller; the provider serves itself."""
-    with scope.everything("a customer's message is told to its seller"):
-        return organisation.parent or organisation
 
 
 def _is_member(ticket: Ticket, username: str) -> bool:

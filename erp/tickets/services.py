@@ -1,5 +1,7 @@
 """Open tickets, talk in them, close them; one open ticket per cause."""
 
+from collections.abc import Sequence
+from dataclasses import dataclass
 from datetime import datetime
 
 from django.db import IntegrityError, transaction
@@ -9,9 +11,18 @@ from erp.base.journal import record
 from erp.base.lifecycle import move
 from erp.contracts.models import Contract
 from erp.customers.models import Organisation
-from erp.tickets import notices
-from erp.tickets.models import Message, Ticket
-from erp.tickets.states import Kind, State
+from erp.desk.models import Queue
+from erp.desk.states import Priority
+from erp.tickets import clocks, notices
+from erp.tickets.models import Message, MessageFile, Ticket
+from erp.tickets.states import Channel, Kind, State
+
+# What may have changed since a ticket was read.
+_MOVING = (
+    "state", "state_since", "state_reason", "priority", "queue", "assignee", "answer_due_at",
+    "answered_at", "resolve_due_at", "due_at", "paused_at", "paused_seconds", "escalated_at",
+    "merged_into",
+)  # fmt: skip
 
 
 class EmptyMessage(DomainError):
@@ -40,6 +51,31 @@ class NotTheirService(DomainError):
     status = 422
 
 
+class ContinuedThere(DomainError):
+    """This ticket was merged into another one: write there."""
+
+    code = "continued_there"
+
+
+@dataclass(frozen=True, slots=True)
+class File:
+    """A file as it came with a message."""
+
+    name: str
+    content_type: str
+    content: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class Wish:
+    """How a new ticket is worked; without a queue it waits in the seller's default one."""
+
+    channel: Channel = Channel.PORTAL
+    priority: Priority = Priority.NORMAL
+    queue: Queue | None = None
+    files: Sequence[File] = ()
+
+
 @transaction.atomic
 def open_ticket(
     organisation: Organisation,
@@ -51,6 +87,7 @@ def open_ticket(
     kind: Kind = Kind.SUPPORT,
     contract: Contract | None = None,
     key: str | None = None,
+    wish: Wish = Wish(),
 ) -> Ticket:
     """Open a conversation with its first message; the same key again is the same ticket.
 
@@ -67,10 +104,13 @@ def open_ticket(
         kind=kind,
         contract=contract,
         idempotency_key=key,
+        channel=wish.channel,
+        priority=wish.priority,
+        queue=wish.queue,
     )
     try:
         with transaction.atomic():
-            return _open(ticket, body=body, at=at, by=by)
+            return _open(ticket, body=body, at=at, by=by, files=wish.files)
     except IntegrityError:
         return _opened_before(ticket, body)
 
@@ -85,12 +125,17 @@ def _opened_before(ticket: Ticket, body: str) -> Ticket:
     return earlier
 
 
-def _open(ticket: Ticket, *, body: str, at: datetime, by: str) -> Ticket:
+def _open(
+    ticket: Ticket, *, body: str, at: datetime, by: str, files: Sequence[File] = ()
+) -> Ticket:
     ticket.opened_by, ticket.created_at = by, at
     ticket.state, ticket.state_since = State.OPEN, at
+    ticket.queue = ticket.queue or clocks.default_queue(ticket.organisation)
+    for column, value in clocks.began(ticket, at=at).items():
+        setattr(ticket, column, value)
     ticket.save(force_insert=True)
     record(ticket, "opened", at=at, by=by, why=ticket.subject)
-    notices.opened(ticket, _say(ticket, body, at=at, by=by))
+    notices.opened(ticket, _say(ticket, body, at=at, by=by, files=files))
     return ticket
 
 
@@ -102,10 +147,11 @@ def _say(
     by: str,
     is_internal: bool = False,
     key: str | None = None,
+    files: Sequence[File] = (),
 ) -> Message:
     if not body.strip():
         raise EmptyMessage
-    return Message.objects.create(
+    message = Message.objects.create(
         organisation_id=ticket.organisation_id,
         ticket=ticket,
         author=by,
@@ -114,6 +160,14 @@ def _say(
         at=at,
         idempotency_key=key,
     )
+    MessageFile.objects.bulk_create(
+        MessageFile(
+            organisation_id=ticket.organisation_id, message=message, name=one.name,
+            content_type=one.content_type, size=len(one.content), content=one.content,
+        )
+        for one in files
+    )  # fmt: skip
+    return message
 
 
 @transaction.atomic
@@ -126,6 +180,7 @@ def reply(
     is_staff: bool = False,
     is_internal: bool = False,
     key: str | None = None,
+    files: Sequence[File] = (),
 ) -> Message:
     """Say something: an answer of the staff makes it the customer's turn, and the other way.
 
@@ -135,15 +190,17 @@ def reply(
         EmptyMessage: there are no words.
         KeyReused: the key names a message with other words.
         ContinuedElsewhere: it was closed, and its cause has another open ticket.
+        ContinuedThere: it was merged into another ticket.
     """
-    Ticket.objects.select_for_update().get(pk=ticket.pk)
-    ticket.refresh_from_db(fields=["state", "state_since", "state_reason"])
+    lock(ticket)
+    if ticket.merged_into_id:
+        raise ContinuedThere(f"This ticket was merged into {ticket.merged_into}: write there.")
     earlier = ticket.messages.filter(idempotency_key=key).first() if key else None
     if earlier:
         if (earlier.body, earlier.is_internal) != (body.strip(), is_internal):
             raise KeyReused
         return earlier
-    message = _say(ticket, body, at=at, by=by, is_internal=is_internal, key=key)
+    message = _say(ticket, body, at=at, by=by, is_internal=is_internal, key=key, files=files)
     turn = State.WAITING if is_staff else State.OPEN
     if not is_internal and ticket.state != turn:
         _take_turn(ticket, turn, at=at, by=by)
@@ -151,10 +208,16 @@ def reply(
     return message
 
 
+def lock(ticket: Ticket) -> None:
+    """Have changes of one ticket take turns, and read what it is now."""
+    Ticket.objects.select_for_update().get(pk=ticket.pk)
+    ticket.refresh_from_db(fields=_MOVING)
+
+
 def _take_turn(ticket: Ticket, turn: State, *, at: datetime, by: str) -> None:
     try:
         with transaction.atomic():
-            move(ticket, turn, at=at, by=by)
+            move(ticket, turn, at=at, by=by, also=clocks.turned(ticket, turn, at=at))
     except IntegrityError as error:
         other = Ticket.objects.exclude(state=State.CLOSED).get(cause=ticket.cause)
         raise ContinuedElsewhere(
@@ -165,7 +228,8 @@ def _take_turn(ticket: Ticket, turn: State, *, at: datetime, by: str) -> None:
 @transaction.atomic
 def close(ticket: Ticket, *, at: datetime, by: str, why: str = "") -> None:
     """End the conversation; a new message opens it again."""
-    move(ticket, State.CLOSED, at=at, by=by, why=why)
+    also = clocks.turned(ticket, State.CLOSED, at=at)
+    move(ticket, State.CLOSED, at=at, by=by, why=why, also=also)
     notices.closed(ticket, at=at, by=by, why=why)
 
 
@@ -193,6 +257,8 @@ def report_cause(
         kind=Kind.INCIDENT,
         cause=cause,
         contract=contract,
+        channel=Channel.SYSTEM,
+        priority=Priority.HIGH,
     )
     try:
         with transaction.atomic():

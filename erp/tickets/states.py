@@ -14,6 +14,21 @@ class Kind(TextChoices):
     REGULARISATION = "regularisation"
 
 
+class Channel(TextChoices):
+    """How the conversation began."""
+
+    PORTAL = "portal"
+    MAIL = "mail"
+    SYSTEM = "system"
+
+
+class Said(TextChoices):
+    """What a message is: words of somebody, or what was done from the ticket."""
+
+    WORDS = "words"
+    ACT = "act"
+
+
 class State(TextChoices):
     """Whose turn it is."""
 

@@ -2,6 +2,7 @@
 
 import pytest
 from django.conf import LazySettings
+from django.utils.module_loading import import_string
 
 from tests.billing.builders import FakeUsage
 from tests.erp.builders import FakePlaces, FakeProducts
@@ -13,6 +14,7 @@ def _ports(monkeypatch: pytest.MonkeyPatch, settings: LazySettings) -> None:
         settings.PRODUCT_SOURCE: FakeProducts(),
         settings.USAGE_SOURCE: FakeUsage(),
         settings.PLACEMENT_SOURCE: FakePlaces(),
+        **{path: import_string(path)() for path in settings.SUBJECT_SOURCES},
     }
     monkeypatch.setattr("erp.ports._implementation", lambda path: fakes[path])
     settings.NUDGES = "tests.billing.conftest.silence"

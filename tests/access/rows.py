@@ -25,13 +25,15 @@ from erp.contracts.models import Contract, ContractLine, LineChange
 from erp.contracts.states import State as Contracted
 from erp.customers.models import ApiToken, Member, Organisation
 from erp.customers.states import Kind
+from erp.desk.models import Calendar, CannedAnswer, Queue, TicketTemplate
+from erp.mailroom.models import IncomingMail
 from erp.orders.models import Order
 from erp.orders.states import State as Ordered
 from erp.outbox import services as outbox
 from erp.outbox import webhooks
 from erp.outbox.models import Endpoint, Mail
 from erp.outbox.states import Topic
-from erp.tickets.models import Ticket
+from erp.tickets.models import MessageFile, Ticket
 from erp.tickets.services import open_ticket
 from orchestration.instances.models import Instance
 from orchestration.maintenance.models import Check, NodeWork
@@ -116,6 +118,46 @@ def contract_of(of: Organisation) -> Contract | None:
 def ticket_of(of: Organisation) -> Ticket:
     subject = f"Ticket of {of.reference}"
     return open_ticket(of, subject=subject, body="Help.", at=NOON, by="test", key="K")
+
+
+def _file(of: Organisation) -> MessageFile:
+    message = ticket_of(of).messages.order_by("pk")[0]
+    facts: dict[str, Any] = {"content_type": "text/plain", "size": 1, "content": b"x"}
+    found = MessageFile.objects.filter(organisation=of).first()
+    return found or MessageFile.objects.create(
+        organisation=of, message=message, name="x.txt", **facts
+    )
+
+
+def _unlink(of: Organisation) -> Kwargs:
+    ticket = ticket_of(of)
+    facts: dict[str, Any] = {"title": "x", "path": "/", "organisation": of}
+    link, _ = ticket.links.get_or_create(kind="x", reference="X-1", defaults=facts)
+    return {"reference": ticket.reference, "pk": link.pk}
+
+
+def _of_desk(model: Any, **facts: Any) -> Maker:
+    """Return a maker of a part of a seller's desk."""
+
+    def maker(of: Organisation) -> Kwargs | None:
+        if of.kind == Kind.CUSTOMER:
+            return None
+        row, _ = model.objects.get_or_create(organisation=of, name="access", defaults=facts)
+        return {"reference": row.reference}
+
+    return maker
+
+
+def _mail_in(of: Organisation) -> Kwargs | None:
+    """A mail that came in is the provider's."""
+    if of.kind != Kind.PROVIDER:
+        return None
+    raw = b"From: eve@elsewhere.example\r\nSubject: Hello\r\n\r\nHelp."
+    row, _ = IncomingMail.objects.get_or_create(
+        organisation=of, message_id="access",
+        defaults={"raw": raw, "received_at": NOON, "state": "aside", "state_since": NOON},
+    )  # fmt: skip
+    return {"reference": row.reference}
 
 
 def mail_of(of: Organisation) -> Mail:
@@ -355,7 +397,8 @@ def _each(names: str, maker: Maker) -> dict[str, Maker]:
 ROWS: Mapping[str, Maker] = {
     **_each(
         "organisations:detail organisations:new_customer organisations:new_reseller "
-        "organisations:edit organisations:terms organisations:new_member organisations:tokens",
+        "organisations:edit organisations:terms organisations:new_member organisations:tokens "
+        "organisations:view_as tickets:customer payments:of_organisation",
         by_reference(lambda of: of),
     ),
     "organisations:revoke_token": _token,
@@ -376,9 +419,17 @@ ROWS: Mapping[str, Maker] = {
     **_each("services:parameters changes:line", by_reference(contract_of, position=1)),
     "services:cancel_change": _change,
     **_each(
-        "tickets:detail tickets:reply tickets:close api:tickets-detail api:tickets-messages",
+        "tickets:detail tickets:reply tickets:close api:tickets-detail api:tickets-messages "
+        "tickets:route tickets:take tickets:merge tickets:link tickets:act tickets:judge",
         by_reference(ticket_of),
     ),
+    "tickets:file": by_reference(_file),
+    "tickets:unlink": _unlink,
+    "desk:queue": _of_desk(Queue),
+    "desk:calendar": _of_desk(Calendar, time_zone="UTC", week={"mon": ["09:00-17:00"]}),
+    **_each("desk:answer desk:remove_answer", _of_desk(CannedAnswer, body="x")),
+    **_each("desk:template desk:remove_template", _of_desk(TicketTemplate)),
+    **_each("mailroom:detail mailroom:again mailroom:place mailroom:dismiss", _mail_in),
     **_each(
         "nodes:detail nodes:live nodes:try_again nodes:confirm_host_key nodes:edit placement:drain "
         "nodes:command nodes:withdraw",

@@ -2,6 +2,7 @@
 
 import pytest
 from django.conf import LazySettings
+from django.utils.module_loading import import_string
 
 from tests.billing.builders import FakeUsage
 from tests.erp.builders import FakePlaces, FakeProducts, Tree, a_tree
@@ -13,6 +14,7 @@ def _products(monkeypatch: pytest.MonkeyPatch, settings: LazySettings, measured:
         settings.PRODUCT_SOURCE: FakeProducts(),
         settings.PLACEMENT_SOURCE: FakePlaces(),
         settings.USAGE_SOURCE: measured,
+        **{path: import_string(path)() for path in settings.SUBJECT_SOURCES},
     }
     monkeypatch.setattr("erp.ports._implementation", sources.__getitem__)
     settings.NUDGES = "tests.billing.conftest.silence"

@@ -12,6 +12,12 @@ ROOT = Path(__file__).resolve().parents[2]
 # Where each task is run twice (and by two at once where that matters).
 RUN_TWICE = {
     "erp.contracts.tasks.sweep_expired": "tests/erp/contracts",
+    "erp.tickets.tasks.sweep_clocks": "tests/erp/tickets",
+    "erp.tickets.tasks.escalate": "tests/erp/tickets",
+    "erp.mailroom.tasks.sweep_mailbox": "tests/erp/mailroom",
+    "erp.mailroom.tasks.sweep_mails_in": "tests/erp/mailroom",
+    "erp.mailroom.tasks.see_to": "tests/erp/mailroom",
+    "erp.mailroom.tasks.sweep_old_mails_in": "tests/erp/mailroom",
     "erp.outbox.tasks.sweep_mails": "tests/erp/outbox",
     "erp.outbox.tasks.sweep_deliveries": "tests/erp/outbox",
     "erp.outbox.tasks.sweep_old_deliveries": "tests/erp/outbox",

@@ -1,0 +1,44 @@
+"""Invoices by their number, as tickets and the search name them."""
+
+from collections.abc import Sequence
+
+from django.db.models import Q
+from django.urls import reverse
+
+from billing.invoicing.models import Invoice
+from billing.invoicing.queries import visible
+from erp.base.tenancy import AnyUser
+from erp.ports import Subject
+
+
+class Invoices:
+    """Answers for invoices by number or reference, and for a line as `number/2`."""
+
+    def find(self, user: AnyUser, name: str) -> Subject | None:
+        """Return the invoice, or the line of it, if the user sees it."""
+        number, _, position = name.partition("/")
+        found = visible(user).filter(Q(number=number) & ~Q(number="") | Q(reference=number.upper()))
+        invoice = found.order_by("-pk").first()
+        if invoice is None or not position:
+            return _invoice(invoice) if invoice else None
+        return _line(invoice, position) if position.isascii() and position.isdigit() else None
+
+    def search(self, user: AnyUser, words: str, *, limit: int) -> Sequence[Subject]:
+        """Return the invoices whose number begins with the words, the newest first."""
+        found = visible(user).filter(Q(number__istartswith=words) | Q(reference=words.upper()))
+        return [_invoice(one) for one in found.order_by("-pk")[:limit]]
+
+
+def _invoice(invoice: Invoice) -> Subject:
+    path = reverse("invoices:detail", args=[invoice.reference])
+    title = f"{invoice}, {invoice.organisation.name}"
+    return Subject("invoice", invoice.reference, title, path, invoice.organisation_id)
+
+
+def _line(invoice: Invoice, position: str) -> Subject | None:
+    line = invoice.lines.filter(position=int(position[:6])).first()
+    if line is None:
+        return None
+    path = reverse("invoices:line", args=[invoice.reference, line.position])
+    name = f"{invoice.reference}/{line.position}"
+    return Subject("invoice_line", name, f"{invoice}: {line}", path, invoice.organisation_id)
