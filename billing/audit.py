@@ -80,6 +80,7 @@ SELECT 'line ' || a.line_id || ' ' || a.meter || ' is billed twice: ' || a.invoi
     || ', ' || b.invoice_number
 FROM billing_billedwindow a JOIN billing_billedwindow b
   ON b.line_id = a.line_id AND b.kind = a.kind AND b.meter = a.meter AND b.part = a.part
+ AND b.organisation_id = a.organisation_id
  AND b.id > a.id
  AND NOT a.is_correction AND NOT b.is_correction
  AND tstzrange(a.starts_at, a.ends_at) && tstzrange(b.starts_at, b.ends_at)

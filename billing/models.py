@@ -17,6 +17,7 @@ from billing.ledger.models import (
 from billing.payments.models import Fee, FeePayment, PaymentAllocation, Payout, Receipt
 from billing.rating.models import BilledWindow, RatedLine, RatingRun
 from billing.runs.models import BillingRun, RunItem
+from billing.sla.models import ServiceCredit
 from billing.vat.models import VatCheck
 
 __all__ = [
@@ -48,5 +49,6 @@ __all__ = [
     "Receipt",
     "RunItem",
     "Series",
+    "ServiceCredit",
     "VatCheck",
 ]

@@ -49,6 +49,7 @@ TIMETABLE = {
         _every(15, "billing.runs.tasks.sweep_runs"),
         _every(15, "billing.documents.tasks.sweep_documents"),
         _every(60, "billing.payments.tasks.sweep_excess"),
+        _every(600, "billing.sla.tasks.sweep_service_credits"),
         _every(600, "billing.dunning.tasks.sweep_dunning"),
         _every(30, "billing.dunning.tasks.sweep_lifts"),
         _every(30, "billing.vat.tasks.sweep_vat_numbers"),
@@ -108,6 +109,7 @@ app.autodiscover_tasks(
         "billing.ledger",
         "billing.payments",
         "billing.runs",
+        "billing.sla",
         "billing.vat",
     ]
 )

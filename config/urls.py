@@ -38,6 +38,7 @@ urlpatterns = [
     path("bank/", include("billing.bank.urls")),
     path("dunning/", include("billing.dunning.urls")),
     path("payments/", include("billing.payments.urls")),
+    path("service-credits/", include("billing.sla.urls")),
     path("vat/", include("billing.vat.urls")),
     path("api/v1/", include("config.api")),
 ]

@@ -40,6 +40,11 @@ _PARTS: Mapping[str, Mapping[str, str]] = {
     r"maximum": {"fr": "plafond", "de": "Höchstbetrag"},
     r"tier (\d+)": {"fr": r"palier \1", "de": r"Stufe \1"},
     r"tier (\d+) flat": {"fr": r"palier \1, forfait", "de": r"Stufe \1, pauschal"},
+    # What is given back of a base price (billing.sla), with the times that did not hold.
+    r"(\S+) % for (\S+) % availability, (\S+) % agreed(.*)": {
+        "fr": r"\1 % pour une disponibilité de \2 %, \3 % convenus\4",
+        "de": r"\1 % für \2 % Verfügbarkeit, \3 % vereinbart\4",
+    },
 }
 
 

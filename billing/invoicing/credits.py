@@ -45,11 +45,16 @@ class CreditedInPart(DomainError):
 
 @dataclass(frozen=True, slots=True)
 class Part:
-    """So much of one line: a quantity or a net amount, without signs; all that is left else."""
+    """So much of one line: a quantity or a net amount, without signs; all that is left else.
+
+    Args:
+        why: printed behind the name of the line.
+    """
 
     position: int
     quantity: Decimal | None = None
     net_minor: int | None = None
+    why: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -161,7 +166,7 @@ def _line(line: InvoiceLine, part: Part, left: int) -> InvoiceLine:
         organisation_id=line.organisation_id,
         position=line.position,
         rated_line=line.rated_line,
-        description=line.description,
+        description=_described(line, part),
         quantity=line.quantity if is_whole else sign * (quantity or 1),
         unit=line.unit if is_whole or quantity else "",
         unit_price=line.unit_price,
@@ -176,6 +181,10 @@ def _line(line: InvoiceLine, part: Part, left: int) -> InvoiceLine:
     if not (is_whole or quantity):
         made.unit_price = Amount(abs(net), line.invoice.currency).decimal()
     return made
+
+
+def _described(line: InvoiceLine, part: Part) -> str:
+    return f"{line.description}, {part.why}"[:250] if part.why else line.description
 
 
 def _net(line: InvoiceLine, part: Part, left: int, sign: int) -> int:

@@ -54,7 +54,7 @@ def locked(invoices: QuerySet[Invoice], *, skip: bool = False) -> QuerySet[Invoi
         skip: leave out those that somebody else holds, instead of waiting for them.
     """
     rows = invoices.select_for_update(of=("self",), skip_locked=skip)
-    lines = InvoiceLine.objects.select_related("rated_line__line").order_by("position")
+    lines = InvoiceLine.objects.select_related("rated_line__line__contract").order_by("position")
     return rows.prefetch_related(
         "organisation", "issuer", "contract", "corrects", Prefetch("lines", lines)
     )

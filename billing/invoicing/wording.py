@@ -9,6 +9,8 @@ from datetime import UTC
 from billing.documents import line_texts
 from billing.documents.formats import Formats
 from billing.invoicing.models import InvoiceLine
+from billing.rating import resold
+from billing.rating.models import RatedLine
 from erp.catalogue.models import PriceKind
 
 _ENGLISH = "en"
@@ -30,7 +32,7 @@ def name_of(one: InvoiceLine, formats: Formats) -> str:
 
 def _named(one: InvoiceLine, formats: Formats) -> str:
     rated, language = one.rated_line, formats.language
-    name = rated.line.name
+    name = _service_of(rated)
     if rated.kind == PriceKind.RECURRING:
         return line_texts.base_price(
             formats, name=name, month=rated.starts_at.astimezone(UTC).date()
@@ -41,3 +43,10 @@ def _named(one: InvoiceLine, formats: Formats) -> str:
         number = one.corrects_number
         return line_texts.late(language, name=name, meter=rated.meter, number=number)
     return line_texts.usage(language, name=name, meter=rated.meter)
+
+
+def _service_of(rated: RatedLine) -> str:
+    """Return what the service is called: on a wholesale bill with the customer's contract."""
+    line = rated.line
+    is_resold = rated.organisation_id != line.organisation_id
+    return resold.name_of(line.contract, line) if is_resold else line.name

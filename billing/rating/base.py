@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 
-from django.db.models import Q
+from django.db.models import F, Q
 
 from billing.rating.models import RatedLine
 from billing.rating.price import charges
@@ -168,7 +168,11 @@ def base_of(
 def billed_of(lines: Collection[int], since: datetime) -> dict[int, list[BilledBase]]:
     """Return what was billed of base prices for time after a moment, by line, with corrections."""
     rows = RatedLine.objects.filter(
-        line__in=lines, kind=PriceKind.RECURRING, ends_at__gt=since, billed__isnull=False
+        line__in=lines,
+        organisation=F("line__organisation"),
+        kind=PriceKind.RECURRING,
+        ends_at__gt=since,
+        billed__isnull=False,
     )
     its: dict[int, list[RatedLine]] = {}
     originals: list[RatedLine] = []

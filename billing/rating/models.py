@@ -25,6 +25,8 @@ class RatingRun(models.Model):
     ends_at = models.DateTimeField()
     cut_off_at = models.DateTimeField()
     rated_at = models.DateTimeField()
+    # Of a wholesale run: the customers' contracts that it could not price, each with the reason.
+    left_out = models.JSONField(default=dict)
 
     objects = TenantQuerySet["RatingRun"].as_manager()
 
@@ -93,7 +95,8 @@ class RatedLine(models.Model):
 class BilledWindow(models.Model):
     """A line and meter were billed over [starts_at, ends_at) by this invoice: never twice.
 
-    A correction names the same window as what it corrects, so it stands outside the exclusion.
+    Never twice to one payer: what a reseller's customer pays for, the reseller pays its provider
+    for as well. A correction names the same window as what it corrects, so it stands outside.
     """
 
     organisation = models.ForeignKey(Organisation, on_delete=models.PROTECT)
@@ -112,12 +115,15 @@ class BilledWindow(models.Model):
     class Meta:
         constraints = [
             models.UniqueConstraint(
-                fields=["line"], condition=Q(kind=PriceKind.SETUP), name="billedwindow_setup_once"
+                fields=["organisation", "line"],
+                condition=Q(kind=PriceKind.SETUP),
+                name="billedwindow_setup_once",
             ),
             ExclusionConstraint(
                 name="billedwindow_never_overlaps",
                 condition=Q(is_correction=False),
                 expressions=[
+                    ("organisation", RangeOperators.EQUAL),
                     ("line", RangeOperators.EQUAL),
                     ("kind", RangeOperators.EQUAL),
                     ("meter", RangeOperators.EQUAL),

@@ -35,9 +35,10 @@ def windows_of(contracts: Sequence[Contract], end: datetime) -> dict[int, Period
     Windows of one contract therefore touch and never overlap, also when a run was left out. A
     contract without any such time is absent.
     """
-    billed = BilledWindow.objects.filter(line__contract__in=contracts).values("line__contract")
+    name = "rated_line__run__contract"
+    billed = BilledWindow.objects.filter(**{f"{name}__in": contracts}).values(name)
     ends = billed.order_by().annotate(until=Max("rated_line__run__ends_at"))
-    until: dict[int, datetime] = dict(ends.values_list("line__contract", "until"))
+    until: dict[int, datetime] = dict(ends.values_list(name, "until"))
     found: dict[int, Period] = {}
     for one in contracts:
         start = max(one.starts_at, until.get(one.pk, one.starts_at))
@@ -109,15 +110,24 @@ def versions_of(line: ContractLine, prices: Iterable[LinePrice], window: Period)
 
 
 def services_at(
-    versions: Sequence[Version], windows: Mapping[int, Period], cut_off: datetime
+    versions: Sequence[Version],
+    windows: Mapping[int, Period],
+    cut_off: datetime,
+    *,
+    payer: int | None = None,
 ) -> list[tuple[Service, Period]]:
     """Return what the versions were, each with its part of the window of its line.
 
     As many statements for any number of lines, and some more for each further part of a line.
+
+    Args:
+        payer: to whom set-ups may have been billed; left out, to the buyer of each line.
     """
     existed = converged(windows)
     usage = _usage_of(versions, windows, cut_off, existed)
-    set_up = BilledWindow.objects.filter(line__in=windows, kind=PriceKind.SETUP)
+    set_up = BilledWindow.objects.filter(
+        line__in=windows, kind=PriceKind.SETUP, organisation=payer or F("line__organisation")
+    )
     done = set(set_up.values_list("line_id", flat=True))
     return [
         (
@@ -264,10 +274,20 @@ def _levels(
     }
 
 
-def billed_meters(contracts: Collection[int], cut_off: datetime) -> list[Billed]:
-    """Return what was billed by meter in the last windows and got samples since, as corrected."""
+def billed_meters(
+    contracts: Collection[int], cut_off: datetime, *, payer: int | None = None
+) -> list[Billed]:
+    """Return what was billed by meter in the last windows and got samples since, as corrected.
+
+    Args:
+        payer: to whom; left out, to the buyer of each line.
+    """
     rated = RatedLine.objects.filter(
-        line__contract__in=contracts, kind=PriceKind.METERED, corrects=None, billed__isnull=False
+        line__contract__in=contracts,
+        organisation=payer or F("line__organisation"),
+        kind=PriceKind.METERED,
+        corrects=None,
+        billed__isnull=False,
     )
     back = Window(
         DenseRank(), partition_by="line__contract", order_by=F("ends_at").desc()

@@ -10,6 +10,7 @@ from django.db.models import Prefetch
 from billing.rating import base, queries
 from billing.rating.models import BilledWindow, RatedLine, RatingRun
 from billing.rating.price import charges, late
+from billing.rating.resold import resold_under
 from billing.rating.tariffs import Billed, Charge, Measured, Tariff
 from erp.base.errors import DomainError
 from erp.base.periods import Period
@@ -47,6 +48,8 @@ def price(contract: Contract, *, window: Period, cut_off: datetime) -> list[Char
         NotMeasured: a metered price without a single sample of a service that existed.
         TooManyLines: the sanity bound.
     """
+    if contract.is_wholesale:
+        return wholesale(contract, end=window.end, cut_off=cut_off).charges
     return _or_raise(price_all([contract], {contract.pk: window}, cut_off=cut_off)[contract.pk])
 
 
@@ -77,12 +80,45 @@ def price_all(
     return found
 
 
+@dataclass(frozen=True, slots=True)
+class Wholesale:
+    """What a reseller owes, and the contracts that could not be priced, each with the reason."""
+
+    charges: list[Charge]
+    left_out: dict[str, str]
+
+
+def wholesale(contract: Contract, *, end: datetime, cut_off: datetime) -> Wholesale:
+    """Price what a reseller's customers used, from the last wholesale bill of each to the end.
+
+    The customers' contracts are priced by the functions that price them at retail; one that cannot
+    be priced waits, and stops no other.
+    """
+    found = Wholesale([], {})
+    for batch in resold_under(contract, end=end, cut_off=cut_off):
+        sold = [one.contract for one in batch]
+        late_ones = _late(sold, cut_off, payer=contract.organisation_id)
+        for one in batch:
+            try:
+                its = one.charges(contract.currency)
+                its += _adjustments(late_ones.get(one.contract.pk, ()), contract.currency)
+                if len(its) > MOST_LINES:
+                    raise TooManyLines
+            except DomainError as error:
+                found.left_out[one.contract.reference] = str(error)
+            else:
+                found.charges.extend(its)
+    return found
+
+
 Late = tuple[Billed, Measured | None]
 
 
-def _late(contracts: Sequence[Contract], cut_off: datetime) -> dict[int, list[Late]]:
+def _late(
+    contracts: Sequence[Contract], cut_off: datetime, *, payer: int | None = None
+) -> dict[int, list[Late]]:
     """Return by contract what was billed and got samples since, with what is known of it now."""
-    waiting = queries.billed_meters([one.pk for one in contracts], cut_off)
+    waiting = queries.billed_meters([one.pk for one in contracts], cut_off, payer=payer)
     found: dict[int, list[Late]] = {}
     known: dict[tuple[int, datetime], dict[str, Measured]] = {}
     for windows in queries.rounds((one.line, one.window) for one in waiting):
@@ -123,13 +159,20 @@ def rate_all(
     """
     found: dict[int, Rated | Exception] = dict(_known(windows, cut_off))
     new = [one for one in contracts if one.pk in windows and one.pk not in found]
-    priced = price_all(new, {one.pk: windows[one.pk] for one in new}, cut_off=cut_off)
+    retail = [one for one in new if not one.is_wholesale]
+    priced = price_all(retail, {one.pk: windows[one.pk] for one in retail}, cut_off=cut_off)
+    left_out: dict[int, dict[str, str]] = {}
+    for contract in new:
+        if contract.is_wholesale:
+            whole = wholesale(contract, end=windows[contract.pk].end, cut_off=cut_off)
+            priced[contract.pk], left_out[contract.pk] = whole.charges, whole.left_out
     for contract in new:
         its = priced[contract.pk]
         if isinstance(its, Exception):
             found[contract.pk] = its
         else:
             run = _run(contract, windows[contract.pk], cut_off=cut_off, at=at)
+            run.left_out = left_out.get(contract.pk, {})
             lines = [_line(run, position, one) for position, one in enumerate(its, 1)]
             found[contract.pk] = Rated(run, lines)
     return found

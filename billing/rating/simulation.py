@@ -52,6 +52,8 @@ def lines_of(price_list: PriceList, period: Period) -> QuerySet[ContractLine]:
         contract__currency=price_list.currency,
         contract__starts_at__lt=period.end,
     ).exclude(contract__state=State.DRAFT)
+    if price_list.buyer_id:
+        sold = sold.filter(organisation=price_list.buyer_id)
     return sold.select_related("contract", "organisation", "plan__offer").order_by("pk")
 
 
@@ -70,7 +72,9 @@ def at_plans(line: ContractLine, period: Period, cut_off: datetime) -> list[Simu
         NoPrices: the seller has no valid list.
     """
     contract = line.contract
-    price_list = price_list_of(contract.seller, contract.currency, cut_off)
+    price_list = price_list_of(
+        contract.seller, contract.currency, cut_off, buyer=contract.organisation
+    )
     plans = Plan.objects.filter(offer=line.plan.offer_id, prices__price_list=price_list).distinct()
     wanted = [(line, plan) for plan in plans.select_related("offer")]
     return _simulated(wanted, price_list, period, cut_off)

@@ -3,6 +3,8 @@
 from collections.abc import Collection, Mapping, Sequence
 from datetime import UTC, datetime
 
+from django.db.models import F, Q
+
 from billing.rating.models import BilledWindow
 from billing.rating.queries import WINDOWS_BACK
 from erp.catalogue.models import PriceKind
@@ -20,24 +22,42 @@ class BilledUsage:
         found: dict[int, datetime] = {}
         rows = ContractLine.objects.filter(pk__in=lines).select_related("contract")
         windows = _windows({row.contract_id for row in rows})
+        resold = _resold({row.contract.seller_id for row in rows})
         for row in rows.prefetch_related("prices"):
-            is_metered = any(price.kind == PriceKind.METERED for price in row.prices.all())
-            known = windows.get(row.contract_id, [])
-            until = _settled(row.contract, known) if is_metered else ALL
-            if until:
-                found[row.pk] = until
+            payers = {row.contract.seller_id} & resold
+            if any(price.kind == PriceKind.METERED for price in row.prices.all()):
+                payers.add(row.organisation_id)
+            known = windows.get(row.contract_id, {})
+            # What one of several payers is still billed for is not settled.
+            ends = [_settled(row.contract, known.get(payer, [])) for payer in payers]
+            until = [end for end in ends if end]
+            if len(until) == len(payers):
+                found[row.pk] = min(until, default=ALL)
         return found
 
 
-def _windows(contracts: Collection[int]) -> dict[int, list[tuple[datetime, datetime]]]:
-    """Return each contract's billed windows of metered prices, the newest first."""
+def _resold(sellers: Collection[int]) -> set[int]:
+    """Return which sellers pay their provider for what their customers use."""
+    wholesale = Contract.objects.filter(organisation__in=sellers, is_wholesale=True)
+    return set(wholesale.values_list("organisation_id", flat=True))
+
+
+def _windows(
+    contracts: Collection[int],
+) -> dict[int, dict[int, list[tuple[datetime, datetime]]]]:
+    """Return each contract's billed windows by who paid, the newest first.
+
+    Of the buyer those of metered prices; of its reseller any but set-ups, because the provider may
+    ask other kinds of prices.
+    """
+    is_resold = ~Q(organisation=F("line__contract__organisation")) & ~Q(kind=PriceKind.SETUP)
     billed = BilledWindow.objects.filter(
-        line__contract__in=contracts, kind=PriceKind.METERED, is_correction=False
+        Q(kind=PriceKind.METERED) | is_resold, line__contract__in=contracts, is_correction=False
     ).order_by("-ends_at", "-starts_at")
-    found: dict[int, list[tuple[datetime, datetime]]] = {}
-    columns = ("line__contract", "starts_at", "ends_at")
-    for contract, start, end in billed.values_list(*columns).distinct():
-        found.setdefault(contract, []).append((start, end))
+    found: dict[int, dict[int, list[tuple[datetime, datetime]]]] = {}
+    columns = ("line__contract", "organisation", "starts_at", "ends_at")
+    for contract, payer, start, end in billed.values_list(*columns).distinct():
+        found.setdefault(contract, {}).setdefault(payer, []).append((start, end))
     return found
 
 

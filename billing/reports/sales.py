@@ -11,7 +11,7 @@ MOST_ROWS = 2000
 _REVENUE = """
 SELECT c.product, r.kind, date_trunc('month', i.issued_on)::date AS month_on,
     count(DISTINCT i.id) AS invoices,
-    sum(CASE WHEN i.kind = 'credit_note' THEN -abs(l.net_minor) ELSE l.net_minor END) AS net
+    sum(CASE WHEN i.kind = 'credit_note' THEN -l.net_minor ELSE l.net_minor END) AS net
 FROM billing_invoice i JOIN billing_invoiceline l ON l.invoice_id = i.id
 JOIN billing_ratedline r ON r.id = l.rated_line_id
 JOIN erp_contractline c ON c.id = r.line_id
@@ -21,9 +21,9 @@ GROUP BY 1, 2, 3 ORDER BY 3, 1, 2 LIMIT %(most)s
 """
 _TAX_INVOICED = """
 SELECT t->>'category' AS category, (t->>'rate')::numeric AS rate, count(*) AS documents,
-    sum(CASE WHEN is_credit THEN -abs((t->>'net_minor')::bigint)
+    sum(CASE WHEN is_credit THEN -(t->>'net_minor')::bigint
         ELSE (t->>'net_minor')::bigint END) AS net,
-    sum(CASE WHEN is_credit THEN -abs((t->>'tax_minor')::bigint)
+    sum(CASE WHEN is_credit THEN -(t->>'tax_minor')::bigint
         ELSE (t->>'tax_minor')::bigint END) AS tax
 FROM (SELECT taxes, kind = 'credit_note' AS is_credit
       FROM billing_invoice WHERE issuer_id = %(books)s AND number <> ''

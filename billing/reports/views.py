@@ -12,7 +12,7 @@ from django.views.decorators.http import require_GET
 
 from billing.ledger.access import books_for
 from billing.ledger.services import day_in
-from billing.reports import accounts, datev, fec, receivables, sales
+from billing.reports import accounts, datev, fec, receivables, resale, sales
 from billing.reports.files import csv_lines, workbook
 from billing.reports.forms import AskForm, DatevForm, FecForm, usual
 from billing.reports.table import Asked, Table, shown
@@ -41,6 +41,7 @@ REPORTS: Mapping[str, Report] = {
     "aged": Report("Aged receivables", receivables.aged, frozenset({"to", "currency"})),
     "revenue": Report("Revenue", sales.revenue, frozenset(_PERIOD)),
     "tax": Report("Tax", sales.tax, frozenset({*_PERIOD, "basis"})),
+    "resale": Report("Sold and bought", resale.resale, frozenset(_PERIOD)),
     "deferred": Report("Deferred", sales.deferred, frozenset(_PERIOD)),
 }
 

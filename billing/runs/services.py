@@ -13,6 +13,7 @@ from billing.invoicing.models import Invoice
 from billing.invoicing.states import State
 from billing.rating import services as rating
 from billing.rating.queries import windows_of
+from billing.runs import wholesale
 from billing.runs.models import BillingRun, Outcome, RunItem
 from erp.base.errors import DomainError
 from erp.base.journal import record
@@ -78,6 +79,7 @@ def work_through(run: BillingRun, *, at: datetime, by: str) -> None:
     Several workers may do it at once: each takes what no other holds. The last one to find nothing
     left says that the run is finished.
     """
+    resold = wholesale.prepare(run, at=at)
     last = 0
     while True:
         with transaction.atomic():
@@ -92,6 +94,7 @@ def work_through(run: BillingRun, *, at: datetime, by: str) -> None:
         else:
             break
     if not waiting(run).exists():
+        wholesale.pass_on(run, resold, at=at, by=by)
         BillingRun.objects.filter(pk=run.pk, finished_at=None).update(finished_at=at)
     run.refresh_from_db(fields=["finished_at"])
 

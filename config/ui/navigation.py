@@ -32,6 +32,7 @@ ENTRIES: tuple[Entry, ...] = (
     _entry("Money", "Payments", "payments:list", "banknotes", "pay", "run_billing"),
     _entry("Money", "Bank", "bank:list", "building-library", "run_billing"),
     _entry("Money", "Dunning", "dunning:desk", "bell-alert", "run_billing"),
+    _entry("Money", "Service credits", "service-credits:list", "shield-check", "run_billing"),
     _entry("Money", "Ledger", "ledger:list", "book-open", "see_ledger"),
     _entry("Machines", "Nodes", "nodes:list", "server-stack", "operate"),
     _entry("Machines", "Instances", "instances:list", "cpu-chip", "operate"),

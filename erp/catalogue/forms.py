@@ -1,13 +1,17 @@
 """What a seller types."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from decimal import Decimal
 from typing import Any
 
 from django import forms
+from django.db.models import QuerySet
 
-from erp.catalogue.models import Plan, PriceKind, Upgrades
+from erp.catalogue.markup import Markup
+from erp.catalogue.models import Plan, PriceKind, PriceList, Upgrades
+from erp.catalogue.services import ListWish
 from erp.catalogue.terms import Aggregation, Model
+from erp.customers.models import Organisation
 from erp.ports import ProductFacts
 
 
@@ -31,6 +35,57 @@ class PriceListForm(forms.Form):
         help_text="Empty: without an end.",
         widget=forms.DateTimeInput(attrs={"type": "date"}),
     )
+    replaces = forms.BooleanField(
+        label="The list before it ends at that moment", required=False, initial=True
+    )
+    base = forms.ModelChoiceField(
+        PriceList.objects.none(),
+        label="Made from",
+        required=False,
+        to_field_name="reference",
+        empty_label="Nothing: I set every price",
+        help_text="Takes over its prices and its currency. Single prices can be set afterwards.",
+    )
+    percent = forms.DecimalField(
+        label="Percent on every price",
+        required=False,
+        max_digits=8,
+        decimal_places=4,
+        help_text="20 is a fifth more, −10 a tenth less.",
+    )
+    amount = forms.DecimalField(
+        label="Amount on every monthly price", required=False, max_digits=18, decimal_places=9
+    )
+    buyer = forms.ModelChoiceField(
+        Organisation.objects.none(),
+        label="For one buyer alone",
+        required=False,
+        to_field_name="reference",
+        empty_label="No: for everybody",
+        help_text="A reseller, for example: its list goes before the one for everybody.",
+    )
+
+    def __init__(
+        self,
+        data: Any = None,
+        *,
+        bases: QuerySet[PriceList],
+        buyers: QuerySet[Organisation],
+        initial: Mapping[str, Any] | None = None,
+    ) -> None:
+        super().__init__(data, initial=dict(initial or {}))
+        self.fields["base"].queryset = bases  # type: ignore[attr-defined]
+        self.fields["buyer"].queryset = buyers  # type: ignore[attr-defined]
+
+    def clean(self) -> dict[str, Any]:
+        """Put together how the list is made."""
+        cleaned: dict[str, Any] = super().clean() or {}
+        parts = [cleaned.pop(name, None) or Decimal(0) for name in ("percent", "amount")]
+        base, markup = cleaned.pop("base", None), Markup(*parts)
+        if base is None and any(parts):
+            self.add_error("base", "Choose the list that the percentage or the amount is added to.")
+        cleaned["wish"] = ListWish(base, markup, cleaned.pop("replaces", False))
+        return cleaned
 
     def clean_upgrades(self) -> str:
         """Take each plan for its part when nothing is chosen."""
@@ -98,6 +153,20 @@ class PlanForm(forms.Form):
         help_text='What the plan fixes of it, as JSON, for example {"labels": ["ssd"]}.',
         widget=forms.Textarea(attrs={"rows": 2, "spellcheck": "false"}),
     )
+
+    service_level = forms.CharField(
+        label="Service level",
+        required=False,
+        max_length=400,
+        widget=forms.Textarea(attrs={"rows": 2, "spellcheck": "false"}),
+        help_text="One step a line: below which availability in percent; how much of the base "
+        "price is given back, for example 99.9; 10. Empty: nothing is promised.",
+    )
+
+    def clean_service_level(self) -> list[list[str]]:
+        """Read one step a line."""
+        lines = self.cleaned_data["service_level"].splitlines()
+        return [[part.strip() for part in line.split(";")] for line in lines if line.strip()]
 
     def clean_sla(self) -> dict[str, Any]:
         """Accept one JSON object, or nothing."""

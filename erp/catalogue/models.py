@@ -5,7 +5,8 @@ from functools import partial
 from django.contrib.postgres.constraints import ExclusionConstraint
 from django.contrib.postgres.fields import ArrayField, DateTimeRangeField, RangeOperators
 from django.db import models
-from django.db.models import F, Func, Q
+from django.db.models import F, Func, Q, Value
+from django.db.models.functions import Coalesce
 
 from erp.base.identifiers import reference
 from erp.base.tenancy import TenantQuerySet
@@ -61,6 +62,8 @@ class Plan(models.Model):
     limits = models.JSONField(default=dict)
     # What the plan fixes of the place, whoever buys it.
     sla = models.JSONField(default=dict)
+    # What is given back below which availability: erp.catalogue.service_levels.
+    service_level = models.JSONField(default=list, blank=True)
     position = models.PositiveSmallIntegerField(default=0)
 
     objects = TenantQuerySet["Plan"].as_manager()
@@ -76,9 +79,20 @@ class Plan(models.Model):
 
 
 class PriceList(models.Model):
-    """A seller's prices in one currency, valid over [starts_at, ends_at)."""
+    """A seller's prices in one currency, valid over [starts_at, ends_at).
+
+    A list for one buyer goes before the list for everybody, and nobody below that buyer reads it:
+    what a reseller pays is no matter of its customers.
+    """
 
     organisation = models.ForeignKey(Organisation, on_delete=models.PROTECT)
+    buyer = models.ForeignKey(
+        Organisation, null=True, blank=True, on_delete=models.PROTECT, related_name="own_prices"
+    )
+    # What it was made from, and how: percent on every price, an amount on every monthly one.
+    based_on = models.ForeignKey("self", null=True, blank=True, on_delete=models.PROTECT)
+    percent = models.DecimalField(max_digits=9, decimal_places=4, default=0)
+    amount = models.DecimalField(max_digits=20, decimal_places=9, default=0)
     reference = models.CharField(max_length=12, unique=True, default=partial(reference, "L"))
     name = models.CharField(max_length=100)
     currency = models.CharField(max_length=3)
@@ -99,6 +113,7 @@ class PriceList(models.Model):
                 name="pricelist_one_at_a_time",
                 expressions=[
                     ("organisation", RangeOperators.EQUAL),
+                    (Coalesce("buyer", Value(0)), RangeOperators.EQUAL),
                     ("currency", RangeOperators.EQUAL),
                     (
                         Func(

@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from decimal import Decimal
 
-from django.db.models import Q, QuerySet
+from django.db.models import F, Q, QuerySet
 
 from erp.base.errors import DomainError
 from erp.base.money import charge
@@ -28,14 +28,18 @@ def seller_of(buyer: Organisation) -> Organisation:
     return buyer.parent or buyer
 
 
-def price_list_of(seller: Organisation, currency: str, at: datetime) -> PriceList:
-    """Return the one price list that is valid at the moment.
+def price_list_of(
+    seller: Organisation, currency: str, at: datetime, *, buyer: Organisation | None = None
+) -> PriceList:
+    """Return the price list that is valid at the moment: the buyer's own before everybody's.
 
     Raises:
         NoPrices: there is none.
     """
     valid = Q(starts_at__lte=at) & (Q(ends_at=None) | Q(ends_at__gt=at))
-    found = PriceList.objects.filter(valid, organisation=seller, currency=currency).first()
+    theirs = Q(buyer=None) | Q(buyer=buyer) if buyer else Q(buyer=None)
+    lists = PriceList.objects.filter(valid, theirs, organisation=seller, currency=currency)
+    found = lists.order_by(F("buyer").asc(nulls_last=True)).first()
     if found is None:
         raise NoPrices(f"{seller.name} has no price list in {currency} that is valid now.")
     return found
@@ -63,18 +67,55 @@ def in_words(price: Price, currency: str) -> str:
     )
 
 
+@dataclass(frozen=True, slots=True)
+class AgainstBase:
+    """One price of a list beside the price that it was made from."""
+
+    price: Price
+    words: str
+    base: Price | None
+
+    @property
+    def margin(self) -> Decimal | None:
+        """Return what is earned a unit; unknown for tiers, which have many prices."""
+        if self.base is None or self.price.terms.get("tiers") or self.base.terms.get("tiers"):
+            return None
+        return self.price.unit_price - self.base.unit_price
+
+
+def against_base(price_list: PriceList) -> list[AgainstBase]:
+    """Return the prices of a list as `priced`, each beside that of the list it was made from."""
+    known: dict[tuple[int, str, str], Price] = {}
+    if price_list.based_on:
+        bases = price_list.based_on.prices.all()
+        known = {(one.plan_id, one.kind, one.meter): one for one in bases}
+    return [
+        AgainstBase(one, words, known.get((one.plan_id, one.kind, one.meter)))
+        for one, words in priced(price_list)
+    ]
+
+
 def terms_of(price: Price) -> Terms:
     """Return how the price makes money of a quantity."""
     return read(price.terms, unit_price=price.unit_price, included=price.included_quantity)
 
 
 def lists_of(user: AnyUser) -> QuerySet[PriceList]:
-    """Return the price lists of the sellers whose prices the user keeps, and of all below them."""
+    """Return the price lists of the sellers whose prices the user keeps, of all below, for them."""
     seen = Q(pk__in=[])
     for member in memberships_of(user):
         if Right.MANAGE_PRICES in member.rights:
-            seen |= Q(organisation__path__startswith=member.organisation.path)
-    return PriceList.objects.filter(seen).select_related("organisation")
+            path = member.organisation.path
+            seen |= Q(organisation__path__startswith=path) | Q(buyer__path__startswith=path)
+    return PriceList.objects.filter(seen).select_related("organisation", "buyer", "based_on")
+
+
+def bases_for(seller: Organisation, *, at: datetime) -> QuerySet[PriceList]:
+    """Return what a seller may make a list from: its own lists, and what its seller asks of it."""
+    valid = Q(ends_at=None) | Q(ends_at__gt=at)
+    asked = Q(organisation=seller.parent_id) & (Q(buyer=None) | Q(buyer=seller))
+    found = PriceList.objects.filter(Q(organisation=seller) | asked & valid)
+    return found.order_by("organisation", "-starts_at", "pk")
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,7 +143,7 @@ class OnShelf:
 def shelf_of(buyer: Organisation, *, at: datetime) -> list[OnShelf]:
     """Return what the buyer can buy now; empty when its seller has no valid prices."""
     try:
-        price_list = price_list_of(seller_of(buyer), buyer.currency, at)
+        price_list = price_list_of(seller_of(buyer), buyer.currency, at, buyer=buyer)
     except NoPrices:
         return []
     prices = Price.objects.filter(price_list=price_list, plan__offer__is_open=True)

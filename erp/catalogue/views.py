@@ -62,11 +62,17 @@ def new_list(request: UserRequest) -> HttpResponse:
     sellers = _sellers(request)
     if not sellers:
         raise PermissionDenied
-    form = PriceListForm(request.POST or None)
+    at, seller = now(), sellers[0]
+    form = PriceListForm(
+        request.POST or None,
+        bases=queries.bases_for(seller, at=at),
+        buyers=seller.children.order_by("kind", "name"),
+        initial={"base": request.GET.get("base", "")},
+    )
     if request.method == "POST" and form.is_valid():
         by = request.user.get_username()
         try:
-            made = services.add_price_list(sellers[0], at=now(), by=by, **form.cleaned_data)
+            made = services.publish(seller, at=at, by=by, **form.cleaned_data)
         except DomainError as refusal:
             form.add_error(None, str(refusal))
         else:
@@ -95,7 +101,7 @@ def price_list(request: UserRequest, reference: str) -> HttpResponse:
             return redirect("catalogue:price_list", reference)
     facts = {
         "price_list": found,
-        "prices": queries.priced(found),
+        "prices": queries.against_base(found),
         "form": form if found.organisation in _sellers(request) else None,
         "may_end": found.organisation in _sellers(request) and _goes_on(found),
         "end_form": EndListForm(auto_id="end_%s"),
@@ -167,8 +173,8 @@ def offer(request: UserRequest, reference: str) -> HttpResponse:
         try:
             made = services.add_plan(found, **form.cleaned_data)
         except DomainError as refusal:
-            is_taken = isinstance(refusal, services.PlanExists)
-            form.add_error("code" if is_taken else "sla", str(refusal))
+            fields = {"plan_exists": "code", "bad_service_level": "service_level"}
+            form.add_error(fields.get(refusal.code, "sla"), str(refusal))
         else:
             messages.success(request, f"{made.name} is there: it is sold once a list prices it.")
             return redirect("catalogue:offer", reference)

@@ -1,5 +1,6 @@
 """The one way from a user to a contract."""
 
+from django.core.exceptions import PermissionDenied
 from django.shortcuts import get_object_or_404
 
 from erp.base.errors import DomainError
@@ -27,6 +28,9 @@ def contract_for(user: AnyUser, reference: str, *, right: Right) -> Contract:
     visible = Contract.objects.visible_to(user).select_related("organisation", "seller")
     contract = get_object_or_404(visible, reference=reference)
     require(user, contract.organisation, right)
+    # What a reseller owes hangs on it: only its seller's billing moves it.
+    if contract.is_wholesale and right != Right.SEE:
+        raise PermissionDenied
     return contract
 
 

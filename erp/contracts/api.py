@@ -79,7 +79,7 @@ class Services(viewsets.ReadOnlyModelViewSet[Contract]):
 
     def get_queryset(self) -> QuerySet[Contract]:
         """Return what this user may see."""
-        seen = Contract.objects.visible_to(self.request.user)
+        seen = Contract.objects.visible_to(self.request.user).filter(is_wholesale=False)
         return seen.select_related("organisation", "seller").prefetch_related("lines__plan__offer")
 
     @extend_schema(request=SuspendIn, responses=ServiceOut)

@@ -39,6 +39,8 @@ class Contract(Stateful):
     starts_at = models.DateTimeField()
     ends_at = models.DateTimeField(null=True, blank=True)
     retention_days = models.PositiveSmallIntegerField(default=14)
+    # A reseller with the provider: it bills what the reseller's customers use, and runs nothing.
+    is_wholesale = models.BooleanField(default=False)
 
     objects = TenantQuerySet["Contract"].as_manager()
 
@@ -51,6 +53,11 @@ class Contract(Stateful):
             ),
             models.CheckConstraint(
                 name="contract_state_is_known", condition=Q(state__in=State.values)
+            ),
+            models.UniqueConstraint(
+                fields=["organisation", "currency"],
+                condition=Q(is_wholesale=True),
+                name="contract_one_wholesale_per_currency",
             ),
         ]
 
@@ -80,6 +87,8 @@ class ContractLine(models.Model):
     parameters = models.JSONField(default=dict)
     limits = models.JSONField(default=dict)
     sla = models.JSONField(default=dict)
+    # As the plan promised it when the order was accepted: erp.catalogue.service_levels.
+    service_level = models.JSONField(default=list, blank=True)
     quantity = models.DecimalField(max_digits=12, decimal_places=3, default=1)
 
     objects = TenantQuerySet["ContractLine"].as_manager()

@@ -90,10 +90,17 @@ def setup_minor(prices: Sequence[Mapping[str, Any]], currency: str) -> int:
 
 def _used_minor(lines: QuerySet[ContractLine], month: Period, currency: str) -> int:
     """Return what the lines used in a month at their metered prices, two statements for all."""
-    prices = list(prices_in_force(month.end).filter(line__in=lines, kind=PriceKind.METERED))
+    found = prices_in_force(month.end).filter(line__in=lines, kind=PriceKind.METERED)
+    return used_minor(list(found), month, currency)
+
+
+def used_minor(prices: Sequence[LinePrice], month: Period | None, currency: str) -> int:
+    """Return what metered prices make of the usage in a month; without one, the commitments."""
     keys = {price.line_id for price in prices}
-    windows = dict.fromkeys(keys, month)
-    found = usage_source().usage(windows=windows, stored_before=month.end) if keys else ()
+    windows = dict.fromkeys(keys, month) if month else {}
+    found = (
+        usage_source().usage(windows=windows, stored_before=month.end) if windows and month else ()
+    )
     used = {(one.line, one.meter): one.quantity for one in found}
     return sum(
         _metered_minor(price, used.get((price.line_id, price.meter), Decimal(0)), currency)
@@ -154,8 +161,8 @@ def in_words(price: LinePrice, currency: str) -> tuple[str, str]:
 
 def listed(user: AnyUser, *, state: str = "") -> QuerySet[Contract]:
     """Return the contracts that the user sees, newest first, of one state if one is named."""
-    found = Contract.objects.visible_to(user).select_related("organisation", "seller")
-    found = found.prefetch_related("lines__prices")
+    seen = Contract.objects.visible_to(user).filter(is_wholesale=False)
+    found = seen.select_related("organisation", "seller").prefetch_related("lines__prices")
     if state in State.values:
         found = found.filter(state=state)
     return found.order_by("-pk")

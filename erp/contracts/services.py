@@ -11,6 +11,7 @@ from erp.base.journal import record
 from erp.base.lifecycle import move
 from erp.base.nudges import announce
 from erp.base.secret_parameters import shown
+from erp.contracts import wholesale
 from erp.contracts.models import Contract, ContractLine, LinePrice
 from erp.contracts.queries import committed_minor, first_month_minor
 from erp.contracts.states import State
@@ -46,7 +47,7 @@ def _order(buyer: Organisation, wish: orders.Wish, *, by: str, at: datetime) -> 
     """The row of the buyer is locked: two orders at once cannot both slip below the limit."""
     placed = orders.place(buyer, wish, by=by, at=at)
     if placed.state == Ordered.PLACED and _within_limit(placed, at):
-        accept(placed, by="credit limit", at=at)
+        _accept(placed, by="credit limit", at=at)
     return placed
 
 
@@ -54,9 +55,10 @@ def _within_limit(placed: Order, at: datetime) -> bool:
     """Return whether the first month of the order fits; the buyer's row is locked, and read now."""
     buyer = Organisation.objects.get(pk=placed.organisation_id)
     if buyer.credit_limit_minor is None:
-        return True
+        return wholesale.has_room(placed, at=at)
     committed = committed_minor(buyer, placed.currency, at=at)
-    return committed + first_month_minor(placed) <= buyer.credit_limit_minor
+    is_within = committed + first_month_minor(placed) <= buyer.credit_limit_minor
+    return is_within and wholesale.has_room(placed, at=at)
 
 
 @transaction.atomic
@@ -65,7 +67,13 @@ def accept(order: Order, *, by: str, at: datetime) -> Contract:
 
     Raises:
         IllegalMove, StaleState: it was decided before.
+        ResellerAtLimit: its seller's own credit does not take it.
     """
+    wholesale.check_room(order, at=at)
+    return _accept(order, by=by, at=at)
+
+
+def _accept(order: Order, *, by: str, at: datetime) -> Contract:
     move(order, Ordered.ACCEPTED, at=at, by=by)
     contract = Contract.objects.create(
         organisation_id=order.organisation_id,
@@ -95,6 +103,7 @@ def _add_line(contract: Contract, order: Order) -> None:
         parameters=order.parameters,
         limits=order.plan.limits,
         sla=order.plan.sla | order.sla,
+        service_level=order.plan.service_level,
     )
     LinePrice.objects.bulk_create(
         LinePrice(

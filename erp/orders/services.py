@@ -107,7 +107,8 @@ def place(buyer: Organisation, wish: Wish, *, by: str, at: datetime) -> Order:
         raise OfferClosed(f"{offer.name} is not sold any more.")
     _check_place(buyer, wish)
     wish = replace(wish, parameters=as_stored(offer.product, offer.software_type, wish.parameters))
-    order = _order(buyer, wish, price_list_of(seller_of(buyer), buyer.currency, at), by=by, at=at)
+    prices = price_list_of(seller_of(buyer), buyer.currency, at, buyer=buyer)
+    order = _order(buyer, wish, prices, by=by, at=at)
     record(order, "placed", at=at, by=by, plan=str(wish.plan))
     return order
 

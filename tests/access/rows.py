@@ -19,6 +19,7 @@ from billing.payments.models import Fee, FeeKind, Receipt
 from billing.payments.services import Money, Payment, receive
 from billing.rating.models import RatedLine, RatingRun
 from billing.runs.models import BillingRun, Outcome, RunItem
+from billing.sla.models import ServiceCredit
 from erp.base.doors import now
 from erp.catalogue.models import Offer, Plan, PriceList
 from erp.contracts.models import Contract, ContractLine, LineChange
@@ -217,6 +218,22 @@ def invoice_of(of: Organisation) -> Invoice | None:
     InvoiceLine.objects.create(
         invoice=made, position=1, rated_line=rated, net_minor=100, tax_category="S",
         tax_rate=Decimal(20), **owner, **priced, **MONTH,
+    )  # fmt: skip
+    return made
+
+
+def service_credit_of(of: Organisation) -> ServiceCredit | None:
+    """One that waits for a decision."""
+    invoice = invoice_of(of)
+    if invoice is None:
+        return None
+    made, _ = ServiceCredit.objects.get_or_create(
+        invoice=invoice, month_on=MONTH["starts_at"].date(),
+        defaults={
+            "organisation": of, "issuer": invoice.issuer, "contract": invoice.contract,
+            "currency": "EUR", "net_minor": 10, "lines": [], "created_at": NOON,
+            "state": "drafted", "state_since": NOON,
+        },
     )  # fmt: skip
     return made
 
@@ -464,6 +481,10 @@ ROWS: Mapping[str, Maker] = {
     **_each("ledger:account ledger:letter", _account),
     "ledger:unletter": lambda of: (found | {"code": "AA"}) if (found := _account(of)) else None,
     **_each("billing-runs:detail billing-runs:live billing-runs:issue", _run),
+    **_each(
+        "service-credits:detail service-credits:approve service-credits:refuse",
+        by_reference(service_credit_of),
+    ),
     "billing-runs:retry": _run_item,
     **_each(
         "invoices:detail invoices:changes invoices:issue invoices:discard invoices:credit "

@@ -58,6 +58,8 @@ RUN_TWICE = {
     "billing.payments.tasks.free_excess": "tests/billing/payments",
     "billing.vat.tasks.sweep_vat_numbers": "tests/billing/vat",
     "billing.vat.tasks.consult_register": "tests/billing/vat",
+    "billing.sla.tasks.sweep_service_credits": "tests/billing/sla",
+    "billing.sla.tasks.draft_credit": "tests/billing/sla",
     "billing.runs.tasks.sweep_runs": "tests/billing/runs",
     "billing.runs.tasks.work_through": "tests/billing/runs",
     "billing.runs.tasks.issue_run": "tests/billing/runs",

@@ -105,6 +105,12 @@ def plain(number: Decimal) -> str:
 
 
 @register.filter
+def signed(number: Decimal) -> str:
+    """Write an exact number with its sign: what is added or taken off."""
+    return f"{number.normalize():+f}".replace("-", "\N{MINUS SIGN}")
+
+
+@register.filter
 def tone(word: str) -> str:
     """Return the tone of a state's word: ok, warn, bad, busy, idle."""
     return tones.look_of(str(word)).tone

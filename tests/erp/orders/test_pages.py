@@ -64,7 +64,7 @@ def test_a_bad_order_is_shown_again(tree: Tree, wrong: dict[str, str]) -> None:
 def test_an_order_above_the_limit_is_decided_by_the_seller(tree: Tree) -> None:
     plan = a_plan(tree.provider)
     a_price_list(tree.reseller, plan)
-    type(tree.customer).objects.update(credit_limit_minor=0)
+    type(tree.customer).objects.filter(pk=tree.customer.pk).update(credit_limit_minor=0)
     owner = a_client(a_member(tree.customer, Role.OWNER))
     path = f"/services/order/{tree.customer.reference}/{plan.pk}"
     for number in range(2):
