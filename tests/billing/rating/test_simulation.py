@@ -144,7 +144,7 @@ def test_a_page_of_services_costs_as_many_statements_as_one(
     for _ in range(5):
         ContractLine.objects.filter(pk=a_used_line(usage).pk).update(plan=line.plan)
 
-    with django_assert_num_queries(3):
+    with django_assert_num_queries(5):
         assert len(simulated(listed)) == 6
 
 
