@@ -8,7 +8,7 @@ from django.db import migrations, models
 class Migration(migrations.Migration):
     dependencies = [
         ("billing", "0017_fees_are_claimed"),
-        ("erp", "0014_wholesale"),
+        ("erp", "0015_wholesale"),
     ]
 
     operations = [

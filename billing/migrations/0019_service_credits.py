@@ -11,7 +11,7 @@ import erp.base.identifiers
 class Migration(migrations.Migration):
     dependencies = [
         ("billing", "0018_wholesale"),
-        ("erp", "0015_service_levels"),
+        ("erp", "0016_service_levels"),
     ]
 
     operations = [

@@ -22,7 +22,7 @@ CREATE POLICY sold ON erp_price FOR SELECT
 
 class Migration(migrations.Migration):
     dependencies = [
-        ("erp", "0013_mails_about_maintenance"),
+        ("erp", "0014_the_desk"),
     ]
 
     operations = [

@@ -5,7 +5,7 @@ from django.db import migrations, models
 
 class Migration(migrations.Migration):
     dependencies = [
-        ("erp", "0014_wholesale"),
+        ("erp", "0015_wholesale"),
     ]
 
     operations = [
