@@ -18,6 +18,7 @@ from billing.payments.models import Fee, FeePayment, PaymentAllocation, Payout, 
 from billing.rating.models import BilledWindow, RatedLine, RatingRun
 from billing.runs.models import BillingRun, RunItem
 from billing.sla.models import ServiceCredit
+from billing.sepa.models import Creditor, Debit, Mandate, SepaRun, Transfer
 from billing.vat.models import VatCheck
 
 __all__ = [
@@ -29,6 +30,8 @@ __all__ = [
     "BilledWindow",
     "BillingRun",
     "Books",
+    "Creditor",
+    "Debit",
     "Deferral",
     "Document",
     "DunningAct",
@@ -40,6 +43,7 @@ __all__ = [
     "Invoice",
     "InvoiceLine",
     "Lettering",
+    "Mandate",
     "PartAccount",
     "PaymentAllocation",
     "Payout",
@@ -48,7 +52,9 @@ __all__ = [
     "RatingRun",
     "Receipt",
     "RunItem",
+    "SepaRun",
     "Series",
     "ServiceCredit",
+    "Transfer",
     "VatCheck",
 ]

@@ -50,6 +50,7 @@ TIMETABLE = {
         _every(15, "billing.documents.tasks.sweep_documents"),
         _every(60, "billing.payments.tasks.sweep_excess"),
         _every(600, "billing.sla.tasks.sweep_service_credits"),
+        _every(60, "billing.sepa.tasks.sweep_runs"),
         _every(600, "billing.dunning.tasks.sweep_dunning"),
         _every(30, "billing.dunning.tasks.sweep_lifts"),
         _every(30, "billing.vat.tasks.sweep_vat_numbers"),
@@ -110,6 +111,7 @@ app.autodiscover_tasks(
         "billing.payments",
         "billing.runs",
         "billing.sla",
+        "billing.sepa",
         "billing.vat",
     ]
 )

@@ -36,6 +36,7 @@ urlpatterns = [
     path("simulations/", include("billing.rating.urls")),
     path("invoices/", include("billing.invoicing.urls")),
     path("bank/", include("billing.bank.urls")),
+    path("sepa/", include("billing.sepa.urls")),
     path("dunning/", include("billing.dunning.urls")),
     path("payments/", include("billing.payments.urls")),
     path("service-credits/", include("billing.sla.urls")),

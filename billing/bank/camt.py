@@ -6,12 +6,10 @@ Names are compared without their namespace: versions 02 to 13 differ in little t
 from collections.abc import Iterator
 from datetime import date
 
-from lxml import etree
-
 from billing.bank.statement import BadFile, Line, Statement, day_of, minor_of, tidy
+from billing.sepa.iso20022 import Element, all_of, name_of, text_of, tree_of
 
 _HOLDERS = ("Stmt", "Ntfctn")
-_Element = etree._Element
 
 
 def read(content: bytes) -> list[Statement]:
@@ -21,52 +19,13 @@ def read(content: bytes) -> list[Statement]:
         BadFile: it is no such XML, or it brings entities along.
     """
     root = tree_of(content)
-    found = [one for one in root.iter() if _name(one) in _HOLDERS]
+    found = [one for one in root.iter() if name_of(one) in _HOLDERS]
     if not found:
         raise BadFile("This XML holds no statement: export camt.053 or camt.054.")
     return [_statement(one) for one in found]
 
 
-def tree_of(content: bytes) -> _Element:
-    """Parse XML that may name nothing outside itself.
-
-    Raises:
-        BadFile: it is not well-formed, or declares a document type.
-    """
-    parser = etree.XMLParser(
-        resolve_entities=False, no_network=True, load_dtd=False, huge_tree=False
-    )
-    try:
-        root = etree.fromstring(content, parser)
-    except etree.XMLSyntaxError as error:
-        raise BadFile(f"This is no well-formed XML: {tidy(str(error), 120)}.") from error
-    if root.getroottree().docinfo.doctype:  # type: ignore[union-attr]
-        raise BadFile("XML of a bank declares no document type: this file is not read.")
-    return root
-
-
-def _name(element: _Element) -> str:
-    return etree.QName(element).localname if isinstance(element.tag, str) else ""
-
-
-def all_of(element: _Element, path: str) -> list[_Element]:
-    """Return the descendants at a path of local names."""
-    found = [element]
-    for step in path.split("/"):
-        found = [child for one in found for child in one if _name(child) == step]
-    return found
-
-
-def text_of(element: _Element, *paths: str) -> str:
-    """Return the text at the first of these paths that has one."""
-    for path in paths:
-        for one in all_of(element, path):
-            if one.text and one.text.strip():
-                return str(one.text).strip()
-    return ""
-
-
-def _statement(holder: _Element) -> Statement:
+def _statement(holder: Element) -> Statement:
     account = text_of(holder, "Acct/Id/IBAN", "Acct/Id/Othr/Id", "Acct/Id/BBAN")
     opening, closing = _balance(holder, "OPBD", "PRCD"), _balance(holder, "CLBD")
     entries = [one for one in all_of(holder, "Ntry") if _is_booked(one)]
@@ -88,11 +47,11 @@ def _statement(holder: _Element) -> Statement:
     )
 
 
-def _is_booked(entry: _Element) -> bool:
+def _is_booked(entry: Element) -> bool:
     return text_of(entry, "Sts/Cd", "Sts") in {"BOOK", ""}
 
 
-def _balance(holder: _Element, *kinds: str) -> tuple[int, date] | None:
+def _balance(holder: Element, *kinds: str) -> tuple[int, date] | None:
     for kind in kinds:
         for one in all_of(holder, "Bal"):
             if text_of(one, "Tp/CdOrPrtry/Cd", "Tp/Cd") == kind:
@@ -101,7 +60,7 @@ def _balance(holder: _Element, *kinds: str) -> tuple[int, date] | None:
     return None
 
 
-def _signed(element: _Element, currency: str) -> int:
+def _signed(element: Element, currency: str) -> int:
     for amount in all_of(element, "Amt"):
         if amount.get("Ccy") != currency:
             raise BadFile(f"An amount in {amount.get('Ccy')} stands on an account in {currency}.")
@@ -109,13 +68,13 @@ def _signed(element: _Element, currency: str) -> int:
     return minor if text_of(element, "CdtDbtInd") == "CRDT" else -minor
 
 
-def _day(element: _Element, path: str) -> date:
+def _day(element: Element, path: str) -> date:
     text = text_of(element, f"{path}/Dt", f"{path}/DtTm")
     year, _, rest = text[:10].partition("-")
     return day_of(year, *rest.partition("-")[::2])
 
 
-def _lines(entry: _Element, currency: str) -> Iterator[Line]:
+def _lines(entry: Element, currency: str) -> Iterator[Line]:
     """Yield the payments of an entry: those of a sum one by one, where all say their amount."""
     whole = _signed(entry, currency)
     details = all_of(entry, "NtryDtls/TxDtls")
@@ -127,7 +86,7 @@ def _lines(entry: _Element, currency: str) -> Iterator[Line]:
     yield _line(entry, details[0] if len(details) == 1 else None, whole, "")
 
 
-def _part(detail: _Element, entry: _Element, currency: str) -> int | None:
+def _part(detail: Element, entry: Element, currency: str) -> int | None:
     text = text_of(detail, "Amt", "AmtDtls/TxAmt/Amt")
     if not text:
         return None
@@ -135,7 +94,7 @@ def _part(detail: _Element, entry: _Element, currency: str) -> int | None:
     return minor_of(text, currency) * (1 if side == "CRDT" else -1)
 
 
-def _line(entry: _Element, detail: _Element | None, minor: int, suffix: str) -> Line:
+def _line(entry: Element, detail: Element | None, minor: int, suffix: str) -> Line:
     booked = _day(entry, "BookgDt")
     own = text_of(entry, "AcctSvcrRef") or text_of(entry, "NtryRef")
     has_value = text_of(entry, "ValDt/Dt", "ValDt/DtTm")

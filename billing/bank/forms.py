@@ -9,6 +9,8 @@ from billing.bank.statement import MOST_BYTES
 from billing.invoicing.models import Invoice
 from billing.payments.models import Receipt
 from billing.payments.services import MOST_SHARES
+from billing.sepa.models import SepaRun
+from billing.sepa.queries import runs
 from erp.customers.models import Organisation
 
 
@@ -120,6 +122,19 @@ class BackForm(_OfItem):
         field.queryset = Receipt.objects.filter(issuer=item.organisation, currency=item.currency)
         field.widget = forms.TextInput()
         field.help_text = "The reference of the payment, like R-7K2M9QXA."
+
+
+class RunForm(_OfItem):
+    """Which file of ours the bank carried out."""
+
+    run = forms.ModelChoiceField(queryset=SepaRun.objects.none(), to_field_name="reference")
+
+    def __init__(self, item: BankItem, *args: Any, **kwargs: Any) -> None:
+        super().__init__(item, *args, **kwargs)
+        field = self.fields["run"]
+        assert isinstance(field, forms.ModelChoiceField), "it is declared so"
+        field.queryset = runs(item.organisation)
+        field.widget = forms.TextInput()
 
 
 class WhyForm(_OfItem):

@@ -7,7 +7,6 @@ from django.db import transaction
 
 from billing.bank import queries
 from billing.bank.models import BankItem
-from billing.bank.reasons import in_words
 from billing.bank.states import State
 from billing.ledger import services as ledger
 from billing.ledger.chart import Part
@@ -15,6 +14,10 @@ from billing.ledger.models import Entry, Journal
 from billing.payments import credit
 from billing.payments.models import Payout, PayoutKind, Receipt
 from billing.payments.services import Money, Payment, receive
+from billing.sepa import debits
+from billing.sepa.models import Debit, SepaRun
+from billing.sepa.reasons import in_words
+from billing.sepa.states import RunKind
 from erp.base.errors import DomainError
 from erp.base.lifecycle import move
 from erp.customers.models import Organisation
@@ -113,10 +116,18 @@ def went_back(item: BankItem, receipt: Receipt, *, at: datetime, by: str) -> Pay
     if row.state != State.OPEN:
         raise AnsweredAlready
     kind = queries.kind_of(row, receipt)
+    charge = max(-row.minor - receipt.amount_minor, 0) if kind == PayoutKind.RETURNED else 0
+    if charge > queries.MOST_CHARGE:
+        raise WrongSide(f"{receipt} is less than what went back, by more than a bank charges.")
     why = f"Returned: {in_words(row.return_code)}" if kind == PayoutKind.RETURNED else "Refund"
-    out = credit.Out(f"bank:{row.reference}:{row.attempts}", kind, -row.minor, row.booked_on, why)
+    key, minor = f"bank:{row.reference}:{row.attempts}", -row.minor - charge
+    out = credit.Out(key, kind, minor, row.booked_on, why)
     work = credit.take_back if kind == PayoutKind.RETURNED else credit.pay_out
     made = work(receipt, out, at=at, by=by)
+    if charge:
+        _book(row, "bank-charge", Part.BANK_CHARGES, -charge, f"Charges: {why}", at=at)
+    for debit in Debit.objects.filter(receipt=receipt) if kind == PayoutKind.RETURNED else []:
+        debits.returned(debit, row.return_code, at=at, by=by)
     also = {"receipt_id": receipt.pk, "payout_id": made.pk}
     move(row, State.MATCHED, at=at, by=by, why=why, also=also)
     return made
@@ -128,19 +139,43 @@ def book_charge(item: BankItem, *, at: datetime, by: str, why: str) -> Entry:
     row = _locked(item)
     if row.state != State.OPEN:
         raise AnsweredAlready
+    what = f"Bank charges: {why or row.text}"
+    entry = _book(row, "bank", Part.BANK_CHARGES, row.minor, what, at=at)
+    move(row, State.BOOKED, at=at, by=by, why=why)
+    return entry
+
+
+@transaction.atomic
+def book_run(item: BankItem, run: SepaRun, *, at: datetime, by: str) -> Entry:
+    """Say that a movement is what a file of ours brought or cost: its orders are booked already.
+
+    Raises:
+        AnsweredAlready: somebody said what it is.
+        WrongSide: the file is of another seller, or goes the other way.
+    """
+    row = _locked(item)
+    if row.state != State.OPEN:
+        raise AnsweredAlready
+    if run.organisation_id != row.organisation_id or (row.minor > 0) != (run.kind == RunKind.DEBIT):
+        raise WrongSide(f"{run} does not bring or cost what this movement says.")
+    entry = _book(row, "bank", Part.TRANSIT, row.minor, f"{run.get_kind_display()} {run}", at=at)
+    move(row, State.BOOKED, at=at, by=by, why=f"{run.get_kind_display()} {run}")
+    return entry
+
+
+def _book(row: BankItem, kind: str, against: Part, minor: int, what: str, *, at: datetime) -> Entry:
+    """Book a movement, or a part of it, on the account of the bank and another one."""
     chart = ledger.chart_of(row.organisation, on=row.booked_on)
     fact = ledger.Fact(
-        key=f"bank:{row.reference}:{row.attempts}",
+        key=f"{kind}:{row.reference}:{row.attempts}",
         journal=Journal.BANK,
         currency=row.currency,
-        description=f"Bank charges: {why or row.text}"[:200],
-        amounts={chart.code_for(Part.BANK_CHARGES): -row.minor, chart.bank: row.minor},
+        description=what,
+        amounts={chart.code_for(against): -minor, chart.bank: minor},
         piece=row.reference,
         piece_on=row.booked_on,
     )
-    entry = ledger.post(row.organisation, fact, at=at)
-    move(row, State.BOOKED, at=at, by=by, why=why)
-    return entry
+    return ledger.post(row.organisation, fact, at=at)
 
 
 def set_aside(item: BankItem, *, at: datetime, by: str, why: str) -> None:

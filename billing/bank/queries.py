@@ -16,6 +16,8 @@ from erp.customers.models import Organisation
 
 # Open invoices that are compared with the movements of one page.
 MOST_CANDIDATES = 2000
+# What a bank may charge for a debit that comes back, in cents: it is in the same movement.
+MOST_CHARGE = 5000
 
 
 @dataclass(frozen=True, slots=True)
@@ -122,12 +124,13 @@ def went_back(item: BankItem) -> list[Receipt]:
     if item.minor >= 0:
         return []
     named = numbers_in(f"{item.text} {item.end_to_end}")
+    least = -item.minor - (MOST_CHARGE if item.return_code else 0)
     of_books = Receipt.objects.filter(
-        issuer=item.organisation_id, currency=item.currency, amount_minor__gte=-item.minor
+        issuer=item.organisation_id, currency=item.currency, amount_minor__gte=least
     ).exclude(method__in=NOT_MONEY)
     may = Q(allocations__invoice__number__in=named) | Q(reference=item.end_to_end or "-")
     if item.end_to_end:
-        may |= Q(bank_items__end_to_end=item.end_to_end)
+        may |= Q(bank_items__end_to_end=item.end_to_end) | Q(sepa_debit__reference=item.end_to_end)
     if item.iban:
         may |= Q(organisation__iban=item.iban)
     found = of_books.filter(may).select_related("organisation").distinct().order_by("-pk")

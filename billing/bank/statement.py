@@ -6,20 +6,14 @@ from datetime import date
 from decimal import Decimal, InvalidOperation
 from hashlib import sha256
 
-from erp.base.errors import DomainError
+from billing.sepa.iso20022 import BadFile as BadFile
+from billing.sepa.iso20022 import tidy as tidy
 from erp.base.money import Amount, exponent
 
 MOST_BYTES = 5_000_000
 MOST_LINES = 20_000
 # What banks write where they have no reference of their own.
 _NO_REFERENCE = {"", "NONREF", "NOTPROVIDED", "NOTAVAILABLE", "0000000"}
-
-
-class BadFile(DomainError):
-    """This is no bank file that can be read."""
-
-    code = "bad_bank_file"
-    status = 422
 
 
 @dataclass(frozen=True, slots=True)
@@ -132,9 +126,3 @@ def day_of(year: str, month: str, day: str) -> date:
         return date(int(year) + (2000 if len(year) == 2 else 0), int(month), int(day))
     except ValueError as error:
         raise BadFile(f"{year}-{month}-{day} is no day.") from error
-
-
-def tidy(text: str, most: int = 500) -> str:
-    """Return a text on one line, without what cannot be printed, at most so long."""
-    printable = "".join(sign if sign.isprintable() else " " for sign in text)
-    return " ".join(printable.split())[:most]

@@ -19,10 +19,12 @@ from billing.bank.forms import (
     CreditForm,
     FileForm,
     NumbersForm,
+    RunForm,
     WhyForm,
 )
 from billing.bank.models import BankItem
 from billing.bank.states import State
+from billing.sepa.queries import answered_by
 from erp.base.doors import UserRequest, before_key, now
 from erp.base.errors import DomainError
 from erp.base.journal import history
@@ -119,6 +121,7 @@ def _page(request: UserRequest, item: BankItem, forms: dict[str, Form]) -> HttpR
     facts: dict[str, Any] = {
         "item": item,
         "proposals": queries.proposed(item.organisation, [item]).get(item.pk, []),
+        "run": answered_by(item.organisation, item.batch, item.end_to_end),
         "receipts": queries.went_back(item) if item.state == State.OPEN else [],
         "history": history(item),
         "crumbs": [("Bank", f"/bank/?books={item.organisation.reference}")],
@@ -150,6 +153,11 @@ def _back(item: BankItem, form: Form, by: str) -> str:
     return f"{made.get_kind_display()}: {receipt}."
 
 
+def _run(item: BankItem, form: Form, by: str) -> str:
+    made = matching.book_run(item, form.cleaned_data["run"], at=now(), by=by)
+    return f"Entry {made.full_number} is posted."
+
+
 def _charge(item: BankItem, form: Form, by: str) -> str:
     made = matching.book_charge(item, at=now(), by=by, why=form.cleaned_data["why"])
     return f"Entry {made.full_number} is posted."
@@ -170,6 +178,7 @@ WORK: Mapping[str, tuple[Callable[..., Form], Callable[[BankItem, Form, str], st
     "numbers": (NumbersForm, _accept),
     "credit": (CreditForm, _credit),
     "back": (BackForm, _back),
+    "run": (RunForm, _run),
     "charge": (WhyForm, _charge),
     "aside": (WhyForm, _aside),
     "undo": (WhyForm, _undo),

@@ -60,7 +60,9 @@ def written(steps: list[Wanted], currency: str) -> str:
 class HoldForm(forms.Form):
     """A dispute, a promise or an exception."""
 
-    kind = forms.ChoiceField(choices=HoldKind.choices)
+    kind = forms.ChoiceField(
+        choices=[(one.value, one.label) for one in HoldKind if one != HoldKind.DEBIT]
+    )
     whom = forms.CharField(
         max_length=20, label="Invoice or customer", help_text="A number, or a reference O-…"
     )

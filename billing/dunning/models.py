@@ -25,6 +25,7 @@ class HoldKind(models.TextChoices):
     DISPUTE = "dispute", "The invoice is disputed"
     PROMISE = "promise", "The customer promised to pay"
     EXEMPT = "exempt", "An exception for this customer"
+    DEBIT = "debit", "It is being debited"
 
 
 class DunningStep(models.Model):

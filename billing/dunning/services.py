@@ -1,6 +1,6 @@
 """Keep the policy, hold it, take its steps once each, and lift what it stopped."""
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
 
@@ -127,6 +127,28 @@ def end_hold(held: DunningHold, *, at: datetime, by: str) -> None:
     standing = DunningHold.objects.filter(pk=held.pk, ended_at=None)
     if standing.update(ended_at=at, ended_by=by):
         record(held.organisation, "dunning_goes_on", at=at, by=by, why=str(held))
+
+
+def hold_for_debit(
+    issuer: Organisation, invoices: Sequence[Invoice], why: str, until_on: date, *,
+    at: datetime, by: str,
+) -> None:  # fmt: skip
+    """Remind nobody of what is being debited, up to its day; the file itself is in the journal."""
+    DunningHold.objects.bulk_create(
+        DunningHold(
+            organisation_id=one.organisation_id, issuer=issuer, invoice=one, kind=HoldKind.DEBIT,
+            until_on=until_on, why=why, made_at=at, made_by=by,
+        )
+        for one in invoices
+    )  # fmt: skip
+
+
+def end_debit_holds(
+    issuer: Organisation, invoices: Collection[int], *, at: datetime, by: str
+) -> None:
+    """Let reminders go on: these are not being debited any more."""
+    standing = DunningHold.objects.filter(issuer=issuer, invoice__in=invoices, ended_at=None)
+    standing.filter(kind=HoldKind.DEBIT).update(ended_at=at, ended_by=by)
 
 
 @transaction.atomic

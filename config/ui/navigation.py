@@ -31,6 +31,7 @@ ENTRIES: tuple[Entry, ...] = (
     _entry("Money", "Billing runs", "billing-runs:list", "calculator", "run_billing"),
     _entry("Money", "Payments", "payments:list", "banknotes", "pay", "run_billing"),
     _entry("Money", "Bank", "bank:list", "building-library", "run_billing"),
+    _entry("Money", "Direct debits", "sepa:list", "arrows-right-left", "run_billing"),
     _entry("Money", "Dunning", "dunning:desk", "bell-alert", "run_billing"),
     _entry("Money", "Service credits", "service-credits:list", "shield-check", "run_billing"),
     _entry("Money", "Ledger", "ledger:list", "book-open", "see_ledger"),

@@ -1,4 +1,4 @@
-"""Why a bank sent a payment back, in words (ISO 20022 external code set, SEPA)."""
+"""Why a bank sent a payment back, in words (ISO 20022 external code set, SEPA). Pure."""
 
 from collections.abc import Mapping
 
@@ -40,3 +40,12 @@ def in_words(code: str) -> str:
     if not code:
         return "the bank gives no reason"
     return f"{REASONS.get(code, 'a reason that is not in the list')} ({code})"
+
+
+# The account or the mandate is no good: asking again brings the same, and costs.
+FATAL = frozenset({"AC01", "AC04", "AC06", "AC13", "AG01", "MD01", "MD02", "MD07", "SL01"})
+
+
+def ends_mandate(code: str) -> bool:
+    """Return whether a mandate is void after a debit came back for this reason."""
+    return code in FATAL
