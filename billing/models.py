@@ -17,8 +17,8 @@ from billing.ledger.models import (
 from billing.payments.models import Fee, FeePayment, PaymentAllocation, Payout, Receipt
 from billing.rating.models import BilledWindow, RatedLine, RatingRun
 from billing.runs.models import BillingRun, RunItem
-from billing.sla.models import ServiceCredit
 from billing.sepa.models import Creditor, Debit, Mandate, SepaRun, Transfer
+from billing.sla.models import ServiceCredit
 from billing.vat.models import VatCheck
 
 __all__ = [

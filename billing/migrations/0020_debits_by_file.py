@@ -178,7 +178,7 @@ class Migration(migrations.Migration):
                     ),
                 ),
                 ("on", models.DateField()),
-                ("count", models.PositiveIntegerField()),
+                ("orders", models.PositiveIntegerField()),
                 ("total_minor", models.BigIntegerField()),
                 ("content", models.BinaryField()),
                 ("sha256", models.CharField(max_length=64)),

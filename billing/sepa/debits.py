@@ -81,7 +81,7 @@ def prepare(seller: Organisation, wish: Wish, *, at: datetime, by: str) -> SepaR
     run = _make(seller, creditor, wish, rows, at=at, by=by)
     why = f"It is debited on {wish.on:%d %b %Y} by {run.reference}."
     dunning.hold_for_debit(seller, [one.invoice for one in rows], why, wish.on, at=at, by=by)
-    record(run, "prepared", at=at, by=by, debits=run.count, minor=run.total_minor)
+    record(run, "prepared", at=at, by=by, debits=run.orders, minor=run.total_minor)
     return run
 
 
@@ -98,7 +98,7 @@ def _make(
 ) -> SepaRun:  # fmt: skip
     run = SepaRun(
         organisation=seller, request_key=wish.key, kind=RunKind.DEBIT, scheme=wish.scheme,
-        on=wish.on, count=len(rows), total_minor=sum(one.minor for one in rows), made_at=at,
+        on=wish.on, orders=len(rows), total_minor=sum(one.minor for one in rows), made_at=at,
         made_by=by, state=RunState.PREPARED, state_since=at,
     )  # fmt: skip
     made = [

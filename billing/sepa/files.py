@@ -140,5 +140,5 @@ def _write(element: Any, path: str, space: dict[str, str], text: str) -> None:
 def _check(root: Any, schema: str) -> None:
     rules = etree.XMLSchema(etree.parse(str(_SCHEMAS / f"{schema}.xsd")))
     if not rules.validate(root):
-        first = next(iter(rules.error_log))
-        raise InvalidFile(f"The file is no {schema}: line {first.line}, {first.message[:300]}")
+        found: Any = rules.error_log
+        raise InvalidFile(f"The file is no {schema}: {found[0].message[:300]}")

@@ -106,7 +106,7 @@ class SepaRun(Stateful):
     kind = models.CharField(max_length=10, choices=RunKind.choices)
     scheme = models.CharField(max_length=4, choices=Scheme.choices, blank=True)
     on = models.DateField()
-    count = models.PositiveIntegerField()
+    orders = models.PositiveIntegerField()
     total_minor = models.BigIntegerField()
     content = models.BinaryField()
     sha256 = models.CharField(max_length=64)

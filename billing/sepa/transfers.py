@@ -61,12 +61,12 @@ def prepare(seller: Organisation, wish: Wish, *, at: datetime, by: str) -> SepaR
         raise NothingToCollect("Choose at least one payment with credit.")
     run = SepaRun(
         organisation=seller, request_key=wish.key, kind=RunKind.TRANSFER, on=wish.on,
-        count=len(receipts), total_minor=sum(one.credit_minor for one in receipts), made_at=at,
+        orders=len(receipts), total_minor=sum(one.credit_minor for one in receipts), made_at=at,
         made_by=by, state=RunState.PREPARED, state_since=at,
     )  # fmt: skip
     made = [_transfer(run, one, at=at, by=by) for one in receipts]
     _write(run, made, at=at)
-    record(run, "prepared", at=at, by=by, transfers=run.count, minor=run.total_minor)
+    record(run, "prepared", at=at, by=by, transfers=run.orders, minor=run.total_minor)
     return run
 
 

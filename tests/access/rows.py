@@ -7,6 +7,7 @@ the URL's arguments, or to None where such an organisation cannot have such an o
 from collections.abc import Callable, Mapping
 from datetime import timedelta
 from decimal import Decimal
+from hashlib import sha256
 from typing import Any
 
 from billing.bank.models import BankFile, BankItem, BankStatement
@@ -19,6 +20,7 @@ from billing.payments.models import Fee, FeeKind, Receipt
 from billing.payments.services import Money, Payment, receive
 from billing.rating.models import RatedLine, RatingRun
 from billing.runs.models import BillingRun, Outcome, RunItem
+from billing.sepa.models import Mandate, SepaRun
 from billing.sla.models import ServiceCredit
 from erp.base.doors import now
 from erp.catalogue.models import Offer, Plan, PriceList
@@ -253,6 +255,36 @@ def fee_of(of: Organisation) -> Fee | None:
         return None
     wanted = Claim(f"K-{of.reference}", FeeKind.REMINDER, 500)
     return claim(invoice, wanted, at=NOON, by="test")
+
+
+def mandate_of(of: Organisation) -> Mandate | None:
+    """What a customer signed."""
+    if of.kind != Kind.CUSTOMER or of.parent is None:
+        return None
+    made, _ = Mandate.objects.get_or_create(
+        organisation=of, creditor=of.parent, umr=of.reference,
+        defaults={
+            "kind": "recurrent", "scheme": "CORE", "holder": of.name, "signed_by": "test",
+            "iban": "DE89370400440532013000", "signed_on": NOON.date(), "state": "active",
+            "state_since": NOON,
+        },
+    )  # fmt: skip
+    return made
+
+
+def sepa_run_of(of: Organisation) -> SepaRun | None:
+    """A file of a seller."""
+    if of.kind == Kind.CUSTOMER:
+        return None
+    made, _ = SepaRun.objects.get_or_create(
+        organisation=of, request_key="K",
+        defaults={
+            "kind": "debit", "scheme": "CORE", "on": NOON.date(), "orders": 0, "total_minor": 0,
+            "content": b"x", "sha256": sha256(b"x").hexdigest(), "made_at": NOON,
+            "made_by": "test", "state": "prepared", "state_since": NOON,
+        },
+    )  # fmt: skip
+    return made
 
 
 def bank_item_of(of: Organisation) -> BankItem | None:
@@ -500,6 +532,10 @@ ROWS: Mapping[str, Maker] = {
         "bank:undo",
         by_reference(bank_item_of),
     ),
+    **_each("sepa:of_organisation sepa:sign", by_reference(lambda of: of)),
+    **_each("sepa:revoke sepa:make_last", by_reference(mandate_of)),
+    **_each("sepa:run sepa:file sepa:sent sepa:refused sepa:cancel", by_reference(sepa_run_of)),
+    "bank:run": by_reference(bank_item_of),
     "payments:fee": by_reference(receipt_of),
     "payments:waive": by_reference(fee_of),
     "bank:file": by_reference(_bank_file),

@@ -71,7 +71,7 @@ def test_what_is_due_is_debited_once_told_before_and_paid_on_its_day(
     one, two = to_collect(usage, 2)
     run = prepared(one.issuer)
     assert prepared(one.issuer) == run
-    assert (run.count, run.total_minor, run.on) == (2, 2 * TOTAL, DUE)
+    assert (run.orders, run.total_minor, run.on) == (2, 2 * TOTAL, DUE)
     assert [debit.sequence for debit in run.debits.all()] == ["FRST", "RCUR"]
     with pytest.raises(NothingToCollect):
         prepared(one.issuer, "K-2")
@@ -267,7 +267,7 @@ def test_what_was_signed_or_given_to_a_bank_never_changes(usage: FakeUsage) -> N
         (Debit.objects.all(), {"minor": 1}),
     ):
         with pytest.raises(DatabaseError), transaction.atomic():
-            rows.update(**change)  # type: ignore[attr-defined]
+            rows.update(**change)
     assert runs.pending(run, 5) == list(run.debits.all())
 
 

@@ -1,6 +1,7 @@
 """Days, sequences, letters and files: what a bank accepts, without a database."""
 
 from datetime import UTC, date, datetime, timedelta
+from typing import Any
 
 import pytest
 from hypothesis import given
@@ -19,14 +20,14 @@ SELLER = Header(
 )
 
 
-def _order(number: int = 1, **facts: object) -> Order:
-    usual: dict[str, object] = {
+def _order(number: int = 1, **facts: Any) -> Order:
+    usual: dict[str, Any] = {
         "end_to_end": f"J-{number:08d}", "minor": 3600, "on": date(2026, 12, 31),
         "name": "Łukasz Groß", "iban": "DE89370400440532013000", "bic": "",
         "text": f"F-2026-{number:04d}", "sequence": "FRST", "umr": "Z-00000001",
         "signed_on": date(2026, 11, 1),
     }  # fmt: skip
-    return Order(**usual | facts)  # type: ignore[arg-type]
+    return Order(**usual | facts)
 
 
 @pytest.mark.parametrize(
@@ -84,7 +85,7 @@ def test_debits_are_grouped_by_sequence_and_sum_up() -> None:
     orders = [_order(1), _order(2, minor=99, sequence="RCUR"), _order(3, sequence="RCUR")]
     written = files.debits(SELLER, orders)
     try_valid_xml(written.content, files.DEBITS)
-    root = etree.fromstring(written.content)
+    root: Any = etree.fromstring(written.content)
     space = {"p": f"urn:iso:std:iso:20022:tech:xsd:{files.DEBITS}"}
 
     def texts(path: str) -> list[str]:
@@ -116,7 +117,7 @@ def test_transfers_are_accepted_by_their_schema() -> None:
 @pytest.mark.parametrize(
     "wrong", [{"iban": "nonsense"}, {"umr": "x" * 36}, {"bic": "short"}, {"sequence": "ODD"}]
 )
-def test_a_file_that_its_schema_refuses_is_never_made(wrong: dict[str, object]) -> None:
+def test_a_file_that_its_schema_refuses_is_never_made(wrong: dict[str, Any]) -> None:
     with pytest.raises(InvalidFile, match="The file is no pain"):
         files.debits(SELLER, [_order(**wrong)])
 
