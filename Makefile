@@ -2,7 +2,7 @@
 SETUP = $${PYTHON:-python3} config/embedded/bootstrap.py requirements-dev.txt test --
 SERVERS = $(SETUP) -m config.embedded with-servers
 
-.PHONY: check format bench lock test run
+.PHONY: check format bench lock screenshots test run
 
 check:
 	$(SETUP) -m ruff format --check .
@@ -22,6 +22,9 @@ lock:
 	uv pip compile pyproject.toml --python-version 3.11 --universal --generate-hashes --no-header -q -o requirements.txt
 	uv pip compile pyproject.toml --python-version 3.11 --universal --extra embedded --generate-hashes --no-header -q -o requirements-embedded.txt
 	uv pip compile pyproject.toml --python-version 3.11 --universal --extra embedded --extra dev --generate-hashes --no-header -q -o requirements-dev.txt
+
+screenshots:
+	$(SERVERS) env TENANTRY_SCREENSHOTS=1 python -m pytest -q tests/screens
 
 test:
 	./test

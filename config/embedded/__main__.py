@@ -221,17 +221,21 @@ def with_servers(command: Sequence[str]) -> int:
 
 
 def test(arguments: Sequence[str]) -> int:
-    """Run pytest: everything in two parts, or once with the caller's arguments.
+    """Run pytest: everything in three parts, or once with the caller's arguments.
 
-    Tests on SSH hosts and in the browser start many processes each: they run one at a time.
+    Tests on SSH hosts mostly wait, and a file's tests share their hosts: two files at a time. Those
+    in the browser start many processes each: one at a time.
     """
     pytest = [sys.executable, "-m", "pytest"]
-    heavy = "fleet or browser"
     parts = [[*pytest, *arguments]]
     if not arguments:
-        parts = [[*pytest, "-n", "2", "-m", f"not ({heavy})"], [*pytest, "-m", heavy]]
+        parts = [
+            [*pytest, "-n", "2", "-m", "not (fleet or browser)"],
+            [*pytest, "-n", "2", "--dist", "loadfile", "-m", "fleet and not browser"],
+            [*pytest, "-m", "browser"],
+        ]
     codes = _with_servers(places(VAR / "test"), parts)
-    # 5: nothing collected, which one of two parts may say.
+    # 5: nothing collected, which one of the parts may say.
     failed = [code for code in codes if code not in ((0, 5) if len(codes) > 1 else (0,))]
     return failed[0] if failed else 0
 
