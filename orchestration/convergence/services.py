@@ -7,6 +7,7 @@ import socket
 import time
 from collections.abc import Callable
 from datetime import datetime, timedelta
+from enum import IntEnum
 
 from django.db import transaction
 from django.db.models import Exists, OuterRef, Q, QuerySet, Value
@@ -45,31 +46,54 @@ Clock = Callable[[], datetime]
 log = logging.getLogger(__name__)
 
 
+class Visit(IntEnum):
+    """What became of a visit; false when there was none."""
+
+    NONE = 0
+    DONE = 1
+    # The node has what is desired and is not there yet.
+    BUSY = 2
+
+
 def worker_name() -> str:
     """Return who holds a lease: the machine and the process."""
     return f"{socket.gethostname()}:{os.getpid()}"
 
 
-def converge(node_pk: int, *, clock: Clock, why: str, session: Session | None = None) -> bool:
-    """Make one pass over a node; False when another worker holds it or it is not visited.
+def converge(
+    node_pk: int,
+    *,
+    clock: Clock,
+    why: str,
+    session: Session | None = None,
+    stay: float | None = None,
+) -> Visit:
+    """Make one pass over a node; none when another worker holds it or it is not visited.
 
     A node that calls us is driven by the door that it called, which has the session; here its
     turn is only made to come at once.
 
     A failure is kept on the node and in its history, and never raised: it is the node's state.
+
+    Args:
+        stay: how many seconds to wait for the node to have applied what is desired; the whole
+            budget when it is not said.
     """
     # The document itself is read only when the node asks for it.
     visited = ComputeNode.objects.filter(pk=node_pk, state__in=VISITED).defer("desired_sealed")
     node = visited.first()
     if node and node.carrier == Carrier.HTTPS and session is None:
-        return hurry(node_pk, at=clock())
+        hurry(node_pk, at=clock())
+        return Visit.DONE
     fence = lease.claim(node_pk, owner=worker_name(), at=clock()) if node else None
     if node is None or fence is None:
-        return False
-    in_order = False
+        return Visit.NONE
+    in_order, is_there = False, True
     try:
         session = session or connections.session_of(node)
-        _pass(node, session, fence=fence, clock=clock, why=why)
+        is_there = _pass(
+            node, session, fence=fence, clock=clock, why=why, stay=BUDGET if stay is None else stay
+        )
         in_order = True
     except lease.LeaseLost:
         connections.drop(node)
@@ -81,21 +105,23 @@ def converge(node_pk: int, *, clock: Clock, why: str, session: Session | None = 
         _failed(node, error, fence=fence, at=clock(), why=why)
     finally:
         lease.release(node_pk, fence, in_order=in_order)
-    return True
+    return Visit.DONE if is_there else Visit.BUSY
 
 
-def hurry(node_pk: int, *, at: datetime) -> bool:
-    """Make it the turn of a node that calls us; True: it is due now."""
+def hurry(node_pk: int, *, at: datetime) -> None:
+    """Make it the turn of a node that calls us: it is due now."""
     later = ComputeNode.objects.filter(pk=node_pk, next_attempt_at__gt=at)
     later.update(next_attempt_at=at)
-    return True
 
 
-def _pass(node: ComputeNode, session: Session, *, fence: int, clock: Clock, why: str) -> None:
-    """Poll until the node has applied what is desired, or the budget is spent."""
-    began, until = clock(), time.monotonic() + BUDGET
+def _pass(
+    node: ComputeNode, session: Session, *, fence: int, clock: Clock, why: str, stay: float
+) -> bool:
+    """Poll until what is desired is applied or the time is over; return whether it is applied."""
+    began, until = clock(), time.monotonic() + stay
     _make_document(node, at=began)
-    steps, agent = _steps(node), node.agent_version
+    is_work = node.applied_revision != node.desired_revision
+    steps, agent = _steps(node) if is_work else [], node.agent_version
     while True:
         offer = upgrades.offer(node)
         raw = poll(session, node, fence=fence, archive=_archive, agent=offer)
@@ -106,7 +132,7 @@ def _pass(node: ComputeNode, session: Session, *, fence: int, clock: Clock, why:
         if node.applied_revision == node.desired_revision or time.monotonic() > until:
             break
         time.sleep(PAUSE)
-    if steps:
+    if is_work:
         _remember(node, steps, fence=fence, began=began, at=clock(), why=why)
     if callers.is_to_renew(node, at=clock()):
         _renew(node, session, fence=fence, at=clock())
@@ -114,6 +140,7 @@ def _pass(node: ComputeNode, session: Session, *, fence: int, clock: Clock, why:
         _rotate(node, session, fence=fence, at=clock())
     # A new agent is on trial until it is asked again.
     _seen(node, at=clock(), is_settled=node.agent_version == agent)
+    return node.applied_revision == node.desired_revision
 
 
 def _rotate(node: ComputeNode, session: Session, *, fence: int, at: datetime) -> None:
@@ -144,9 +171,7 @@ def _make_document(node: ComputeNode, *, at: datetime) -> bool:
 
 
 def _steps(node: ComputeNode) -> list[str]:
-    """Return what this pass would change, in words; nothing where the node has what it should."""
-    if node.applied_revision == node.desired_revision:
-        return []
+    """Return what this pass would change, in words."""
     document = stored(node)
     return [str(step) for step in plan(document, _observed(node))] if document else []
 
@@ -168,7 +193,14 @@ def _archive(uid: str) -> bytes:
 def _remember(
     node: ComputeNode, steps: list[str], *, fence: int, began: datetime, at: datetime, why: str
 ) -> None:
+    """Keep what was planned and what became of it; visits to a busy node are one pass."""
     is_there = node.applied_revision == node.desired_revision
+    outcome = "done" if is_there else "converging"
+    begun = ConvergencePass.objects.filter(
+        node=node, revision=node.desired_revision, outcome="converging"
+    )
+    if begun.update(outcome=outcome, fence=fence, ended_at=at) or not steps:
+        return
     ConvergencePass.objects.create(
         organisation_id=node.organisation_id,
         node=node,
@@ -176,7 +208,7 @@ def _remember(
         why=why,
         revision=node.desired_revision,
         plan=steps,
-        outcome="done" if is_there else "converging",
+        outcome=outcome,
         started_at=began,
         ended_at=at,
     )

@@ -8,7 +8,7 @@ import logging
 from collections.abc import Sequence
 from typing import Any
 
-from celery import shared_task
+from celery import Task, shared_task
 
 from erp.base.doors import now
 from erp.base.errors import DomainError
@@ -19,6 +19,11 @@ from orchestration.nodes import queries
 BATCH = 500
 # What one sweep hands on to rounds; a round is as long as its slowest node.
 MOST_DUE, ROUND = 5_000, 50
+ITS_TURN = "its turn"
+# How many seconds a worker's process stays with a node that something changed for.
+STAY = 1.0
+# A busy node is asked again this often, after pauses that grow, for half a minute; sweeps go on.
+MOST_TIMES, FIRST_PAUSE, GROWS = 12, 0.4, 1.3
 log = logging.getLogger(__name__)
 
 
@@ -53,13 +58,32 @@ def sweep_nodes(**_: Any) -> None:
 def visit_nodes(*, nodes: Sequence[int], **_: Any) -> None:
     """Ask many nodes at once; those with something to say or to do get passes of their own."""
     for pk in rounds.visit(nodes, clock=now):
-        converge_node.delay(node=pk, why="its turn")
+        converge_node.delay(node=pk, why=ITS_TURN)
 
 
-@shared_task(ignore_result=True, acks_late=True)
-def converge_node(*, node: int, why: str = "something changed", **_: Any) -> None:
-    """Make one pass over one node; a second one at the same time does nothing."""
-    services.converge(node, clock=now, why=why)
+@shared_task(bind=True, ignore_result=True, acks_late=True)
+def converge_node(
+    self: "Task[Any, None]",
+    /,
+    *,
+    node: int,
+    why: str = "something changed",
+    times: int = 0,
+    **_: Any,
+) -> None:
+    """Make one pass over one node; a second one at the same time does nothing.
+
+    Nobody waits long for a busy node: it is asked again in a moment, while others have their turns.
+    """
+    is_news = times == 0 and why != ITS_TURN
+    visit = services.converge(node, clock=now, why=why, stay=STAY if is_news else 0.0)
+    if visit == services.Visit.BUSY and why != ITS_TURN and times < MOST_TIMES:
+        lane = (self.request.delivery_info or {}).get("routing_key") or queue_of(node)
+        self.apply_async(
+            kwargs={"node": node, "why": why, "times": times + 1},
+            countdown=FIRST_PAUSE * GROWS**times,
+            queue=lane,
+        )
 
 
 @shared_task(ignore_result=True)

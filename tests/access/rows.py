@@ -42,6 +42,7 @@ from orchestration.instances.models import Instance
 from orchestration.maintenance.models import Check, NodeWork
 from orchestration.maintenance.services import plan as plan_work
 from orchestration.maintenance.states import How
+from orchestration.nodes.models import ComputeNode
 from orchestration.windows.models import MaintenanceWindow, Occurrence
 from orchestration.windows.recurrence import Rule
 from orchestration.windows.services import Scope, Terms, plan
@@ -334,7 +335,9 @@ def run_item_of(of: Organisation) -> RunItem | None:
 def _node(of: Organisation) -> Kwargs | None:
     if of.kind != Kind.PROVIDER:
         return None
-    return {"reference": a_node(f"node-{of.reference}").reference}
+    name = f"node-{of.reference}"
+    found = ComputeNode.objects.filter(name=name).first() or a_node(name)
+    return {"reference": found.reference}
 
 
 def occurrence_of(of: Organisation) -> Occurrence | None:

@@ -55,7 +55,7 @@ def test_sixteen_machines_converge_at_once(many: Fleet) -> None:
     wanted = {a_service(f"Service {number}").pk for number in range(HOSTS)}
 
     for _ in range(ROUNDS):
-        at_once(lambda pk: services.converge(pk, clock=now, why="test"), nodes)
+        at_once(lambda pk: bool(services.converge(pk, clock=now, why="test")), nodes)
         if set(Instance.objects.filter(state="started").values_list("pk", flat=True)) == wanted:
             break
     placed = {one.node.host: one for one in Instance.objects.select_related("node") if one.node}

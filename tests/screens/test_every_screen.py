@@ -5,7 +5,7 @@ in one of the four looks in turn; `make screenshots` opens each in all four and 
 """
 
 import os
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 import pytest
@@ -65,31 +65,31 @@ def _screens(tree: Tree) -> Iterator[Screen]:
     for seller in (tree.provider, tree.reseller):
         a_price_list(seller, plan)
     owners = (tree.customer, tree.reseller, tree.provider)
-    people = [
-        (organisation, a_member(organisation, role))
-        for organisation in owners
-        for role in sorted(ROLES[organisation.kind])
-    ]
+    people: list[tuple[User, Client]] = []
+    for organisation in owners:
+        for role in sorted(ROLES[organisation.kind]):
+            people.append((a_member(organisation, role), Client(raise_request_exception=False)))
+            people[-1][1].force_login(people[-1][0])
     for name in OURS:
         if not name.startswith(NO_SCREENS):
-            screen = _screen(name, tree, people)
+            screen = _screen(name, owners, people)
             if screen:
                 yield screen
 
 
-def _screen(name: str, tree: Tree, people: list[tuple[Organisation, User]]) -> Screen | None:
-    for owner in (tree.customer, tree.reseller, tree.provider):
+def _screen(
+    name: str, owners: Sequence[Organisation], people: Sequence[tuple[User, Client]]
+) -> Screen | None:
+    for owner in owners:
         kwargs = rows.ROWS[name](owner) if URLS[name] else {}
         if kwargs is None:
             continue
         path = reverse(name, kwargs=kwargs)
-        for organisation, user in people:
-            client = Client(raise_request_exception=False)
-            client.force_login(user)
+        for user, client in people:
             answer = client.get(path)
             is_page = answer.headers.get("Content-Type", "").startswith("text/html")
             if answer.status_code == 200 and is_page and b"<html" in answer.content:
-                assert len(answer.content) <= LARGEST_PAGE, f"{name} for {organisation.name}"
+                assert len(answer.content) <= LARGEST_PAGE, name
                 return Screen(name, path, user)
     return None
 

@@ -33,11 +33,11 @@ def sent(monkeypatch: pytest.MonkeyPatch) -> list[tuple[str, dict[str, Any]]]:
 
 
 class FakeNode:
-    """A session with a node that does what it is told at once, or is away."""
+    """A session with a node that does what it is told at once, is busy with it, or is away."""
 
     def __init__(self) -> None:
         self.document: dict[str, Any] = {}
-        self.is_away = False
+        self.is_away = self.is_busy = False
         self.clock_is_ahead = 0.0
 
     def ask(self, message: dict[str, Any]) -> dict[str, Any]:
@@ -49,7 +49,7 @@ class FakeNode:
         if self.document.get("revision") != message["revision"]:
             return {"op": "want", "want": ["desired"]}
         said = {"at": time.time() + self.clock_is_ahead}
-        if message["seen"] == "h" + self.document["revision"][:8]:
+        if message["seen"] == "h" + self.document["revision"][:8] + str(self.is_busy):
             return {"op": "same", "revision": self.document["revision"], "position": 0} | said
         return {"op": "report", "report": self._report()} | said
 
@@ -67,8 +67,8 @@ class FakeNode:
         return a_report(
             node=self.document["node"],
             revision=revision,
-            revision_applied=revision,
-            state_hash="h" + revision[:8],
+            revision_applied="" if self.is_busy else revision,
+            state_hash="h" + revision[:8] + str(self.is_busy),
             partitions=found,
             releases=[],
         )
@@ -138,6 +138,29 @@ def test_a_pass_run_twice_converges_once(far: FakeNode) -> None:
     node.refresh_from_db()
     assert node.applied_revision == node.desired_revision != ""
     assert node.lease.until is None
+
+
+def test_a_busy_node_is_asked_again_and_its_visits_are_one_pass(
+    far: FakeNode, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    again: list[dict[str, Any]] = []
+    monkeypatch.setattr(tasks, "STAY", 0.0)
+    monkeypatch.setattr(tasks.converge_node, "apply_async", lambda **how: again.append(how))
+    node = a_leased_node()
+    an_instance_on(node)
+    far.is_busy = True
+    tasks.converge_node(node=node.pk)
+    tasks.converge_node(**again[0]["kwargs"])
+    assert [how["kwargs"]["times"] for how in again] == [1, 2]
+    assert [round(how["countdown"], 2) for how in again] == [0.4, 0.52]
+    assert ConvergencePass.objects.get().outcome == "converging"
+    # A sweep comes by itself again, and the last time is the last.
+    tasks.converge_node(node=node.pk, why=tasks.ITS_TURN)
+    tasks.converge_node(node=node.pk, times=tasks.MOST_TIMES)
+    assert len(again) == 2
+    far.is_busy = False
+    tasks.converge_node(**again[1]["kwargs"])
+    assert (len(again), ConvergencePass.objects.get().outcome) == (2, "done")
 
 
 def test_a_node_that_is_away_is_one_incident_however_often_it_is_tried(far: FakeNode) -> None:
