@@ -21,6 +21,7 @@ def _every(seconds: int, task: str) -> dict[str, object]:
 TIMETABLE = {
     entry["task"]: entry
     for entry in (
+        _every(600, "erp.customers.tasks.sweep_replies"),
         _every(30, "erp.contracts.tasks.sweep_expired"),
         _every(30, "erp.contracts.tasks.sweep_changes"),
         _every(15, "erp.outbox.tasks.sweep_mails"),
@@ -92,6 +93,7 @@ app.conf.update(
 )
 app.autodiscover_tasks(
     [
+        "erp.customers",
         "erp.contracts",
         "erp.mailroom",
         "erp.orders",

@@ -41,6 +41,7 @@ MIDDLEWARE = [
     "django.middleware.security.SecurityMiddleware",
     "whitenoise.middleware.WhiteNoiseMiddleware",
     "config.middleware.no_nul",
+    "erp.customers.repeats.repeats",
     "django.contrib.sessions.middleware.SessionMiddleware",
     "django.middleware.common.CommonMiddleware",
     "django.middleware.csrf.CsrfViewMiddleware",
@@ -168,12 +169,21 @@ REST_FRAMEWORK = {
     "DEFAULT_PERMISSION_CLASSES": ["rest_framework.permissions.IsAuthenticated"],
     "DEFAULT_RENDERER_CLASSES": ["rest_framework.renderers.JSONRenderer"],
     "DEFAULT_PARSER_CLASSES": ["erp.base.parsers.ShallowJSON"],
-    "DEFAULT_SCHEMA_CLASS": "drf_spectacular.openapi.AutoSchema",
+    "DEFAULT_SCHEMA_CLASS": "config.api_schema.Schema",
     "DEFAULT_PAGINATION_CLASS": "erp.base.api.ReferenceCursor",
     "PAGE_SIZE": 50,
     "EXCEPTION_HANDLER": "erp.base.api.problem",
 }
-SPECTACULAR_SETTINGS = {"TITLE": "Tenantry", "VERSION": "1.0.0", "OAS_VERSION": "3.1.0"}
+SPECTACULAR_SETTINGS = {
+    "TITLE": "Tenantry",
+    "VERSION": "1.0.0",
+    "OAS_VERSION": "3.1.0",
+    "DESCRIPTION": "All that the pages can do. Start with docs/api.md.",
+    # The same word may be a choice of many things: choices stand where they are used.
+    "POSTPROCESSING_HOOKS": [],
+    "SCHEMA_PATH_PREFIX": "/api/v1",
+    "SERVE_INCLUDE_SCHEMA": False,
+}
 
 # Where rating reads usage: the port is erp.ports.UsageSource, the answer is orchestration's.
 USAGE_SOURCE = "orchestration.metering.source.StoredUsage"

@@ -42,4 +42,10 @@ urlpatterns = [
     path("service-credits/", include("billing.sla.urls")),
     path("vat/", include("billing.vat.urls")),
     path("api/v1/", include("config.api")),
+    path("api/", include("config.api_pages")),
 ]
+
+handler400 = "config.problems.bad_request"
+handler403 = "config.problems.permission_denied"
+handler404 = "config.problems.page_not_found"
+handler500 = "config.problems.server_error"

@@ -3,7 +3,7 @@
 from erp.base.journal import JournalLine
 from erp.catalogue.models import Offer, Plan, Price, PriceList
 from erp.contracts.models import Contract, ContractLine, LineChange, LinePrice
-from erp.customers.models import Member, Organisation
+from erp.customers.models import ApiReply, ApiToken, Member, Organisation
 from erp.desk.models import Calendar, CannedAnswer, Queue, Target, TicketTemplate
 from erp.mailroom.models import IncomingMail
 from erp.orders.models import Order
@@ -11,6 +11,8 @@ from erp.outbox.models import Delivery, Endpoint, Mail, Preference
 from erp.tickets.models import Message, MessageFile, Satisfaction, Ticket, TicketLink
 
 __all__ = [
+    "ApiReply",
+    "ApiToken",
     "Calendar",
     "CannedAnswer",
     "Contract",

@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from decimal import Decimal
 
-from django.db.models import F, Q, QuerySet
+from django.db.models import F, Prefetch, Q, QuerySet
 
 from erp.base.errors import DomainError
 from erp.base.money import charge
@@ -150,10 +150,20 @@ def shelf_of(buyer: Organisation, *, at: datetime) -> list[OnShelf]:
     found: dict[int, list[Price]] = {}
     for price in prices.select_related("plan__offer").order_by("plan__offer__name", "plan"):
         found.setdefault(price.plan_id, []).append(price)
-    return [_on_shelf(group, price_list.currency) for group in found.values()]
+    return [on_shelf(group, price_list.currency) for group in found.values()]
 
 
-def _on_shelf(prices: list[Price], currency: str) -> OnShelf:
+def plans_on_sale(price_list: PriceList) -> QuerySet[Plan]:
+    """Return the plans that a list sells now, each with its prices there in `in_list`."""
+    prices = Price.objects.filter(price_list=price_list).order_by("kind", "meter")
+    sold = Plan.objects.filter(pk__in=prices.order_by().values("plan"), offer__is_open=True)
+    return sold.select_related("offer").prefetch_related(
+        Prefetch("prices", prices.select_related("plan"), to_attr="in_list")
+    )
+
+
+def on_shelf(prices: list[Price], currency: str) -> OnShelf:
+    """Return a plan with all its prices of one list."""
     by_kind = {price.kind: price for price in prices}
     return OnShelf(
         plan=prices[0].plan,

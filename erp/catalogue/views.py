@@ -6,17 +6,17 @@ from django.contrib import messages
 from django.contrib.auth.decorators import login_required
 from django.core.exceptions import PermissionDenied
 from django.http import HttpResponse
-from django.shortcuts import get_object_or_404, redirect, render
+from django.shortcuts import redirect, render
 from django.views.decorators.http import require_GET, require_http_methods, require_POST
 
 from erp.base.doors import UserRequest, now
 from erp.base.errors import DomainError
 from erp.catalogue import queries, services
+from erp.catalogue.access import offer_for, price_list_for, provider_of, sellers_of
 from erp.catalogue.forms import EndListForm, OfferForm, PlanForm, PriceForm, PriceListForm
 from erp.catalogue.models import Offer, PriceList
 from erp.customers.access import memberships_of
-from erp.customers.models import Organisation
-from erp.customers.states import Kind, Right
+from erp.customers.states import Right
 from erp.ports import placement_source, product_source
 
 MOST = 200
@@ -36,7 +36,7 @@ def listing(request: UserRequest) -> HttpResponse:
     ]
     shelves = [(buyer, queries.shelf_of(buyer, at=now())) for buyer in buyers]
     lists = queries.lists_of(request.user)[:MOST]
-    provider = _provider(request)
+    provider = provider_of(request.user)
     facts = {
         "shelves": shelves,
         "lists": lists if Right.MANAGE_PRICES in request.rights else [],
@@ -47,19 +47,11 @@ def listing(request: UserRequest) -> HttpResponse:
     return render(request, "catalogue/list.html", facts)
 
 
-def _sellers(request: UserRequest) -> list[Organisation]:
-    return [
-        member.organisation
-        for member in memberships_of(request.user)
-        if Right.MANAGE_PRICES in member.rights and member.organisation.kind != Kind.CUSTOMER
-    ]
-
-
 @login_required
 @require_http_methods(["GET", "POST"])
 def new_list(request: UserRequest) -> HttpResponse:
     """Publish a dated price list."""
-    sellers = _sellers(request)
+    sellers = sellers_of(request.user)
     if not sellers:
         raise PermissionDenied
     at, seller = now(), sellers[0]
@@ -87,10 +79,10 @@ def price_list(request: UserRequest, reference: str) -> HttpResponse:
     """Show a price list; its seller sets prices in it."""
     if Right.MANAGE_PRICES not in request.rights:
         raise PermissionDenied
-    found = get_object_or_404(queries.lists_of(request.user), reference=reference)
+    found = price_list_for(request.user, reference)
     form = PriceForm(request.POST or None)
     if request.method == "POST" and form.is_valid():
-        if found.organisation not in _sellers(request):
+        if found.organisation not in sellers_of(request.user):
             raise PermissionDenied
         try:
             services.set_price(found, **form.cleaned_data)
@@ -102,8 +94,8 @@ def price_list(request: UserRequest, reference: str) -> HttpResponse:
     facts = {
         "price_list": found,
         "prices": queries.against_base(found),
-        "form": form if found.organisation in _sellers(request) else None,
-        "may_end": found.organisation in _sellers(request) and _goes_on(found),
+        "form": form if found.organisation in sellers_of(request.user) else None,
+        "may_end": found.organisation in sellers_of(request.user) and _goes_on(found),
         "end_form": EndListForm(auto_id="end_%s"),
         "crumbs": [("Catalogue", "/catalogue/")],
     }
@@ -118,9 +110,7 @@ def _goes_on(found: PriceList) -> bool:
 @require_POST
 def end_list(request: UserRequest, reference: str) -> HttpResponse:
     """Let a price list end, so that the next can begin."""
-    found = get_object_or_404(queries.lists_of(request.user), reference=reference)
-    if found.organisation not in _sellers(request):
-        raise PermissionDenied
+    found = price_list_for(request.user, reference, to_write=True)
     form = EndListForm(request.POST)
     if form.is_valid():
         at, by = now(), request.user.get_username()
@@ -132,17 +122,11 @@ def end_list(request: UserRequest, reference: str) -> HttpResponse:
     return redirect("catalogue:price_list", reference)
 
 
-def _provider(request: UserRequest) -> Organisation | None:
-    """Return the provider when the reader keeps its catalogue."""
-    sellers = _sellers(request)
-    return next((one for one in sellers if one.kind == Kind.PROVIDER), None)
-
-
 @login_required
 @require_http_methods(["GET", "POST"])
 def new_offer(request: UserRequest) -> HttpResponse:
     """Offer a software product; resellers sell it on."""
-    provider = _provider(request)
+    provider = provider_of(request.user)
     if provider is None:
         raise PermissionDenied
     form = OfferForm(
@@ -164,10 +148,7 @@ def new_offer(request: UserRequest) -> HttpResponse:
 @require_http_methods(["GET", "POST"])
 def offer(request: UserRequest, reference: str) -> HttpResponse:
     """Show an offer with its plans, and add a plan."""
-    provider = _provider(request)
-    if provider is None:
-        raise PermissionDenied
-    found = get_object_or_404(Offer, organisation=provider, reference=reference)
+    found = offer_for(request.user, reference)
     form = PlanForm(request.POST or None)
     if request.method == "POST" and form.is_valid():
         try:

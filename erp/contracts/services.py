@@ -51,8 +51,15 @@ def _order(buyer: Organisation, wish: orders.Wish, *, by: str, at: datetime) -> 
     return placed
 
 
+@transaction.atomic
+def quote(buyer: Organisation, wish: orders.Wish, *, by: str, at: datetime) -> tuple[Order, bool]:
+    """Return the order that would be stored, and whether it would be accepted at once."""
+    order = orders.quoted(buyer, wish, by=by, at=at)
+    return order, _within_limit(order, at)
+
+
 def _within_limit(placed: Order, at: datetime) -> bool:
-    """Return whether the first month of the order fits; the buyer's row is locked, and read now."""
+    """Return whether the first month of the order fits: sure while the buyer's row is locked."""
     buyer = Organisation.objects.get(pk=placed.organisation_id)
     if buyer.credit_limit_minor is None:
         return wholesale.has_room(placed, at=at)
@@ -176,10 +183,18 @@ def change_parameters(
     if contract.state == State.ENDED:
         raise NotInForce
     line = ContractLine.objects.select_for_update().get(pk=line.pk)
-    before = line.parameters
-    after = as_stored(line.product, line.software_type, parameters, before=before)
+    before, after = line.parameters, parameters_after(line, parameters)
     if before == after:
         return
     ContractLine.objects.filter(pk=line.pk).update(parameters=after)
     record(contract, "changed", at=at, by=by, before=shown(before), after=shown(after))
     tell(contract, "parameters", at=at)
+
+
+def parameters_after(line: ContractLine, parameters: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the parameters as they would be stored; a secret that is not given again stays.
+
+    Raises:
+        BadParameters: the release does not take them.
+    """
+    return as_stored(line.product, line.software_type, parameters, before=line.parameters)

@@ -153,3 +153,31 @@ class ApiToken(models.Model):
 
     def __str__(self) -> str:
         return self.name
+
+
+class ApiReply(models.Model):
+    """What a call with an Idempotency-Key was answered: its repeat gets the same bytes.
+
+    `request_hash` names the call (method, path and body), `rights` what the member might do then:
+    who may do less now is not answered from here. Kept for a month, see `erp.customers.replies`.
+    """
+
+    organisation = models.ForeignKey(Organisation, on_delete=models.PROTECT)
+    member = models.ForeignKey(Member, on_delete=models.CASCADE, related_name="replies")
+    key = models.CharField(max_length=80)
+    request_hash = models.CharField(max_length=64)
+    rights = ArrayField(models.CharField(max_length=20))
+    status = models.PositiveSmallIntegerField()
+    body = models.TextField()
+    created_at = models.DateTimeField()
+
+    objects = TenantQuerySet["ApiReply"].as_manager()
+
+    class Meta:
+        constraints = [
+            models.UniqueConstraint(fields=["member", "key"], name="apireply_once_per_key")
+        ]
+        indexes = [models.Index(fields=["created_at"], name="apireply_old")]
+
+    def __str__(self) -> str:
+        return self.key

@@ -74,7 +74,7 @@ def make(
         member=member,
         reference=name_of_it,
         name=name,
-        token_hash=_hash(text),
+        token_hash=hash_of(text),
         scopes=sorted({Right.SEE, *scopes}),
         created_at=at,
         expires_at=None if days is None else at + timedelta(days=days),
@@ -103,7 +103,7 @@ def recognise(text: str, *, at: datetime) -> ApiToken:
     """
     good = Q(expires_at=None) | Q(expires_at__gt=at)
     found = ApiToken.objects.filter(good, revoked_at=None, member__user__is_active=True)
-    named = found.filter(token_hash=_hash(text)).select_related("member__user", "organisation")
+    named = found.filter(token_hash=hash_of(text)).select_related("member__user", "organisation")
     token = next(iter(named[:1]), None)
     if token is None:
         raise TokenRefused
@@ -116,7 +116,7 @@ def recognise(text: str, *, at: datetime) -> ApiToken:
     return token
 
 
-def _hash(text: str) -> str:
+def hash_of(text: str) -> str:
     """Return what is kept: 256 random bits need no slow hash."""
     return hashlib.sha256(text.encode()).hexdigest()
 

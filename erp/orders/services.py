@@ -102,15 +102,21 @@ def place(buyer: Organisation, wish: Wish, *, by: str, at: datetime) -> Order:
     earlier = earlier_of(buyer, wish)
     if earlier:
         return earlier
+    order = quoted(buyer, wish, by=by, at=at)
+    order.save(force_insert=True)
+    record(order, "placed", at=at, by=by, plan=str(wish.plan))
+    return order
+
+
+def quoted(buyer: Organisation, wish: Wish, *, by: str, at: datetime) -> Order:
+    """Return the order that `place` would store now; nothing is stored. Raises as `place` does."""
     offer = wish.plan.offer
     if not offer.is_open:
         raise OfferClosed(f"{offer.name} is not sold any more.")
     _check_place(buyer, wish)
     wish = replace(wish, parameters=as_stored(offer.product, offer.software_type, wish.parameters))
     prices = price_list_of(seller_of(buyer), buyer.currency, at, buyer=buyer)
-    order = _order(buyer, wish, prices, by=by, at=at)
-    record(order, "placed", at=at, by=by, plan=str(wish.plan))
-    return order
+    return _order(buyer, wish, prices, by=by, at=at)
 
 
 def _check_place(buyer: Organisation, wish: Wish) -> None:
@@ -137,7 +143,7 @@ def _order(
     prices = prices_of(wish.plan, price_list)
     if not prices:
         raise NoPrices(f"{price_list.name} has no price for {wish.plan}.")
-    return Order.objects.create(
+    return Order(
         organisation=buyer,
         seller_id=price_list.organisation_id,
         idempotency_key=wish.key,

@@ -1,10 +1,11 @@
 """The one way from a user to a mail, an endpoint and a delivery."""
 
 from django.core.exceptions import PermissionDenied
+from django.db.models import Q, QuerySet
 from django.shortcuts import get_object_or_404
 
 from erp.base.tenancy import AnyUser
-from erp.customers.access import require, rights_of
+from erp.customers.access import memberships_of, require, rights_of
 from erp.customers.states import Right
 from erp.outbox.models import Delivery, Endpoint, Mail
 from erp.outbox.queries import LOG_READERS
@@ -22,6 +23,15 @@ def mail_for(user: AnyUser, reference: str) -> Mail:
     if not rights_of(user, mail.organisation) & LOG_READERS:
         raise PermissionDenied
     return mail
+
+
+def endpoints_of(user: AnyUser) -> QuerySet[Endpoint]:
+    """Return the endpoints of the organisations whose connections the user manages."""
+    managed = Q(pk__in=[])
+    for member in memberships_of(user):
+        if Right.MANAGE_MEMBERS in member.rights:
+            managed |= Q(organisation__path__startswith=member.organisation.path)
+    return Endpoint.objects.filter(managed).select_related("organisation")
 
 
 def endpoint_for(user: AnyUser, reference: str) -> Endpoint:

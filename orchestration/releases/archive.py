@@ -4,12 +4,14 @@ import gzip
 import hashlib
 import io
 import tarfile
+import zlib
 from pathlib import Path
 
 from erp.base.errors import DomainError
 
 LARGEST_BYTES = 2 * 1024 * 1024
 MOST_FILES = 500
+LARGEST_UNPACKED = 20 * 1024 * 1024
 
 
 class BadRelease(DomainError):
@@ -35,6 +37,26 @@ def pack(directory: Path) -> bytes:
     if len(archive) > LARGEST_BYTES:
         raise BadRelease(f"The release is {len(archive)} bytes packed; at most {LARGEST_BYTES}.")
     return archive
+
+
+def unpack(archive: bytes, into: Path) -> None:
+    """Unpack a tar.gz of a release into an empty directory, within the bounds of `pack`.
+
+    Raises:
+        BadRelease: it is no such archive, leads outside, or is more than the bounds allow.
+    """
+    try:
+        with tarfile.open(fileobj=io.BytesIO(archive), mode="r:gz") as tar:
+            total = 0
+            for number, entry in enumerate(tar):
+                total += entry.size
+                if number >= MOST_FILES or total > LARGEST_UNPACKED:
+                    raise BadRelease(f"At most {MOST_FILES} files, {LARGEST_UNPACKED} bytes.")
+                if not (entry.isfile() or entry.isdir()):
+                    raise BadRelease(f"{entry.name} is a link or a special file.")
+                tar.extract(entry, into, filter="data")
+    except (tarfile.TarError, EOFError, OSError, zlib.error, UnicodeError) as error:
+        raise BadRelease(f"This is no tar.gz of a release: {error}.") from error
 
 
 def uid_of(archive: bytes) -> str:

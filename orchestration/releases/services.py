@@ -2,12 +2,13 @@
 
 from datetime import datetime
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
 from django.db import transaction
 
 from erp.base.journal import record
 from erp.customers.models import Organisation
-from orchestration.releases.archive import BadRelease, pack, uid_of
+from orchestration.releases.archive import BadRelease, pack, uid_of, unpack
 from orchestration.releases.check import read
 from orchestration.releases.models import SoftwareRelease
 
@@ -42,6 +43,21 @@ def publish(directory: Path, *, owner: Organisation, at: datetime, by: str) -> S
             f"{product} {version} is published with other content: give it a new version."
         )
     return release
+
+
+def publish_archive(
+    archive: bytes, *, owner: Organisation, at: datetime, by: str
+) -> SoftwareRelease:
+    """Publish a release from a tar.gz of its directory; the same content again changes nothing.
+
+    Raises:
+        BadRelease: it is no release, or the version was published with other content.
+    """
+    with TemporaryDirectory(prefix="release-") as place:
+        directory = Path(place) / "uploaded"
+        directory.mkdir()
+        unpack(archive, directory)
+        return publish(directory, owner=owner, at=at, by=by)
 
 
 def _kind_of(directory: Path) -> str:

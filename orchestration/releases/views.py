@@ -3,11 +3,12 @@
 from django.contrib.auth.decorators import login_required
 from django.core.exceptions import PermissionDenied
 from django.http import HttpRequest, HttpResponse, JsonResponse
-from django.shortcuts import get_object_or_404, render
+from django.shortcuts import render
 from django.views.decorators.http import require_GET
 
 from erp.base.doors import UserRequest
 from erp.customers.states import Right
+from orchestration.releases.access import release_for
 from orchestration.releases.profile import schema
 from orchestration.releases.queries import with_places
 
@@ -28,9 +29,7 @@ def listing(request: UserRequest) -> HttpResponse:
 @require_GET
 def detail(request: UserRequest, reference: str) -> HttpResponse:
     """Show one release: its software types and where it is installed."""
-    if Right.OPERATE not in request.rights:
-        raise PermissionDenied
-    release = get_object_or_404(with_places(request.user), reference=reference)
+    release = release_for(request.user, reference)
     facts = {
         "release": release,
         "types": release.profile["types"],

@@ -22,6 +22,7 @@ from billing.rating.models import RatedLine, RatingRun
 from billing.runs.models import BillingRun, Outcome, RunItem
 from billing.sepa.models import Mandate, SepaRun
 from billing.sla.models import ServiceCredit
+from config.api import RESOURCES
 from erp.base.doors import now
 from erp.catalogue.models import Offer, Plan, PriceList
 from erp.contracts.models import Contract, ContractLine, LineChange
@@ -38,10 +39,12 @@ from erp.outbox.models import Endpoint, Mail
 from erp.outbox.states import Topic
 from erp.tickets.models import MessageFile, Ticket
 from erp.tickets.services import open_ticket
+from orchestration.convergence.models import ConvergencePass
 from orchestration.instances.models import Instance
 from orchestration.maintenance.models import Check, NodeWork
 from orchestration.maintenance.services import plan as plan_work
 from orchestration.maintenance.states import How
+from orchestration.monitoring.models import Outage
 from orchestration.nodes.models import ComputeNode
 from orchestration.windows.models import MaintenanceWindow, Occurrence
 from orchestration.windows.recurrence import Rule
@@ -432,6 +435,37 @@ def _token(of: Organisation) -> Kwargs | None:
     return {"reference": of.reference, "token": token.reference}
 
 
+def _pass(of: Organisation) -> Kwargs | None:
+    """What was done on a node of the provider."""
+    if of.kind != Kind.PROVIDER:
+        return None
+    node = a_node(f"node-{of.reference}")
+    made = ConvergencePass.objects.create(
+        organisation=of, node=node, fence=1, why="a test", outcome="applied", started_at=NOON
+    )
+    return {"id": made.pk}
+
+
+def _outage(of: Organisation) -> Kwargs | None:
+    instance = instance_of(of)
+    if instance is None:
+        return None
+    made, _ = Outage.objects.get_or_create(
+        instance=instance, organisation=of, promise="answers",
+        defaults={"tolerance_seconds": 60, "since": NOON},
+    )  # fmt: skip
+    return {"id": made.pk}
+
+
+def _retried(of: Organisation) -> Kwargs | None:
+    item = run_item_of(of)
+    return {"reference": item.run.reference, "item": item.pk} if item else None
+
+
+def _seller(of: Organisation) -> Organisation | None:
+    return of if of.kind != Kind.CUSTOMER else None
+
+
 def by_reference(make: Callable[[Organisation], Any], **more: Any) -> Maker:
     """Return a maker of `reference` (and more) from a maker of rows."""
 
@@ -459,7 +493,83 @@ ROWS: Mapping[str, Maker] = {
         by_reference(price_list_of),
     ),
     "catalogue:offer": by_reference(offer_of),
-    **_each("orders:detail api:orders-detail", by_reference(order_of)),
+    **_each(
+        "orders:detail api:orders-detail api:orders-events api:orders-accept api:orders-refuse",
+        by_reference(order_of),
+    ),
+    "api:catalogue-detail": by_reference(lambda of: of),
+    "api:catalogue-offer": lambda of: {
+        "reference": of.reference,
+        "offer": _plan(of).offer.reference,
+    },
+    **_each("api:offers-detail api:offers-plans", by_reference(offer_of)),
+    **_each(
+        "api:price-lists-detail api:price-lists-end api:price-lists-prices",
+        by_reference(price_list_of),
+    ),
+    **_each(
+        "api:organisations-detail api:organisations-events api:organisations-members "
+        "api:organisations-terms api:organisations-tokens api:balances-detail",
+        by_reference(lambda of: of),
+    ),
+    "api:organisations-revoke-token": _token,
+    **_each("api:books-fec api:books-datev", by_reference(_seller)),
+    "api:books-report": by_reference(_seller, name="aged"),
+    **_each("api:entries-detail api:entries-events api:entries-reverse", by_reference(_entry)),
+    **_each("api:bank-files-detail api:bank-files-statements", by_reference(_bank_file)),
+    **_each(
+        "api:movements-detail api:movements-events api:movements-proposals api:movements-pay "
+        "api:movements-credit api:movements-back api:movements-charge api:movements-aside "
+        "api:movements-undo",
+        by_reference(bank_item_of),
+    ),
+    **_each(
+        "api:billing-runs-detail api:billing-runs-events api:billing-runs-issue "
+        "api:billing-runs-items",
+        _run,
+    ),
+    "api:billing-runs-retry": _retried,
+    **_each(
+        "api:payments-detail api:payments-events api:payments-payouts api:payments-allocate "
+        "api:payments-take-off api:payments-refund api:payments-take-back",
+        by_reference(receipt_of),
+    ),
+    **_each(
+        "api:invoices-detail api:invoices-events api:invoices-lines api:invoices-changes "
+        "api:invoices-pdf api:invoices-xml api:invoices-csv api:invoices-issue "
+        "api:invoices-discard api:invoices-credit",
+        by_reference(invoice_of),
+    ),
+    "api:invoices-line": by_reference(invoice_of, position=1),
+    **_each(
+        "api:services-events api:costs-detail api:usage-detail api:availability-detail",
+        by_reference(contract_of),
+    ),
+    **_each(
+        "api:services-parameters api:services-plan api:services-outlook api:services-resize",
+        by_reference(contract_of, position=1),
+    ),
+    **_each("api:tickets-close api:tickets-events", by_reference(ticket_of)),
+    **_each("api:mails-detail api:mails-events api:mails-send-again", by_reference(mail_of)),
+    **_each(
+        "api:webhooks-detail api:webhooks-events api:webhooks-deliveries api:webhooks-enable "
+        "api:webhooks-disable api:webhooks-retire api:webhooks-rotate api:webhooks-secret "
+        "api:webhooks-test",
+        by_reference(endpoint_of),
+    ),
+    **_each("api:deliveries-detail api:deliveries-replay", _delivery),
+    **_each(
+        "api:nodes-detail api:nodes-events api:nodes-partitions api:nodes-close api:nodes-maintain "
+        "api:nodes-reopen api:nodes-retire",
+        _node,
+    ),
+    "api:passes-detail": _pass,
+    **_each("api:releases-detail api:releases-events api:releases-places", _release),
+    **_each(
+        "api:instances-detail api:instances-events api:instances-log api:instances-connection",
+        by_reference(instance_of),
+    ),
+    "api:outages-detail": _outage,
     "services:order": _order_form,
     "services:decide": by_reference(order_of, answer="accept"),
     **_each(
@@ -550,6 +660,9 @@ ROWS: Mapping[str, Maker] = {
 NOT_OURS = ("account_", "mfa_", "usersessions_")
 # What anybody may open.
 PUBLIC = {
+    "api:schema",
+    "api-pages:index",
+    *(f"api-pages:{name}" for name in RESOURCES),
     "healthy",
     "metrics",
     "status",

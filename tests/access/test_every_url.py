@@ -21,8 +21,8 @@ HIDDEN = {403, 404, 405}
 METHODS = ("get", "post")
 
 
-def _walk(patterns: list[Any], space: str = "") -> Iterator[tuple[str, bool]]:
-    """Yield each name with its namespaces, and whether it takes arguments."""
+def _walk(patterns: list[Any], space: str = "") -> Iterator[tuple[str, bool, Any]]:
+    """Yield each name with its namespaces, whether it takes arguments, and its view."""
     for one in patterns:
         if isinstance(one, URLResolver):
             yield from _walk(
@@ -30,10 +30,13 @@ def _walk(patterns: list[Any], space: str = "") -> Iterator[tuple[str, bool]]:
             )
         elif isinstance(one, URLPattern):
             takes = one.pattern.converters or one.pattern.regex.groupindex
-            yield f"{space}{one.name}", bool(takes)
+            yield f"{space}{one.name}", bool(takes), one.callback
 
 
-URLS = dict(_walk(get_resolver().url_patterns))
+_WALKED = list(_walk(get_resolver().url_patterns))
+URLS = {name: takes for name, takes, _ in _WALKED}
+# A door for programs knows its methods; to a page, both may be tried.
+_DOORS = {name: tuple(getattr(view, "actions", None) or METHODS) for name, _, view in _WALKED}
 OURS = sorted(name for name in URLS if not name.startswith(rows.NOT_OURS))
 WITH_OBJECT = [name for name in OURS if URLS[name]]
 WITHOUT_OBJECT = [name for name in OURS if not URLS[name]]
@@ -76,7 +79,7 @@ def _ask(client: Client, method: str, name: str, kwargs: dict[str, Any] | None =
     if method == "get":
         return client.get(path)
     kind: dict[str, Any] = {"content_type": "application/json"} if name.startswith("api:") else {}
-    return client.post(path, {}, **kind)
+    return getattr(client, method)(path, {}, **kind)
 
 
 def test_every_url_with_an_object_has_a_row() -> None:
@@ -102,7 +105,7 @@ def test_nobody_reaches_an_object_outside_their_tree(world: World, name: str) ->
         if kwargs is None:
             continue
         for who, organisation, client in world.people:
-            for method in METHODS:
+            for method in _DOORS[name]:
                 status = _status(client, method, name, kwargs)
                 inside = target.path.startswith(organisation.path)
                 if status >= 500 or not (inside or status in HIDDEN):
@@ -118,7 +121,7 @@ def test_no_page_names_what_is_outside_the_readers_tree(world: World, name: str)
     marks = _marks(world)
     wrong = []
     for who, organisation, client in world.people:
-        for method in METHODS:
+        for method in _DOORS[name]:
             answer = _ask(client, method, name)
             if answer.status_code >= 500:
                 wrong.append(f"{method} by {who}: {answer.status_code}")
@@ -154,7 +157,7 @@ def test_a_stranger_is_sent_to_sign_in(world: World, name: str) -> None:
     if URLS[name]:
         made = (rows.ROWS[name](target) for target in world.targets)
         kwargs = next(one for one in made if one)
-    for method in METHODS:
+    for method in _DOORS[name]:
         answer = _ask(Client(), method, name, kwargs)
         if name in rows.PUBLIC:
             assert answer.status_code < 500

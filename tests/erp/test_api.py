@@ -122,12 +122,17 @@ def test_tickets_are_opened_and_talked_in_once_per_key(tree: Tree) -> None:
 
     assert (first.status_code, first.json()) == (201, again.json())
     assert (Ticket.objects.count(), Message.objects.count()) == (1, 3)
-    said = [one["body"] for one in client.get(f"/api/v1/{path}").json()]
-    assert said == ["Since noon.", "Which page?"]
-    assert len(staff.get(f"/api/v1/{path}").json()) == 3
+    said = [one["body"] for one in client.get(f"/api/v1/{path}").json()["results"]]
+    assert said == ["Which page?", "Since noon."]
+    assert len(staff.get(f"/api/v1/{path}").json()["results"]) == 3
     assert post(client, path, {"body": "x", "is_internal": True}, key="m3").status_code == 403
     assert post(client, path, {"body": "x"}).status_code == 400
     assert client.get(f"/api/v1/tickets/{reference}").json()["state"] == "waiting"
+    closed = post(client, f"tickets/{reference}/close", {"why": "found"})
+    assert (closed.json()["state"], closed.json()["state_reason"]) == ("closed", "found")
+    assert client.get("/api/v1/tickets?state=open").json()["results"] == []
+    assert len(client.get("/api/v1/tickets?state=closed").json()["results"]) == 1
+    assert client.get("/api/v1/tickets?state=odd").status_code == 400
 
 
 def test_a_ticket_about_the_service_of_others_is_refused(tree: Tree) -> None:

@@ -11,6 +11,7 @@ ROOT = Path(__file__).resolve().parents[2]
 
 # Where each task is run twice (and by two at once where that matters).
 RUN_TWICE = {
+    "erp.customers.tasks.sweep_replies": "tests/erp/customers",
     "erp.contracts.tasks.sweep_expired": "tests/erp/contracts",
     "erp.tickets.tasks.sweep_clocks": "tests/erp/tickets",
     "erp.tickets.tasks.escalate": "tests/erp/tickets",

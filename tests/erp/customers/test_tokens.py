@@ -6,10 +6,10 @@ from typing import Any
 import pytest
 from django.conf import settings
 from django.contrib.auth.models import User
-from django.core.cache import caches
 from django.test import Client
 from redis.exceptions import ConnectionError as NoRedis
 
+from erp.base import rates
 from erp.base.journal import JournalLine
 from erp.catalogue.models import Plan, PriceList
 from erp.contracts.models import Contract
@@ -187,7 +187,7 @@ def test_without_redis_calls_go_on_uncounted(tree: Tree, monkeypatch: pytest.Mon
     def away(*_: Any, **__: Any) -> int:
         raise NoRedis
 
-    monkeypatch.setattr(caches["shared"], "incr", away)
+    monkeypatch.setattr(rates._counts(), "incr", away)
     answer = call(a_token(a_member(tree.customer, Role.OWNER)))
     assert answer.status_code == 200
     assert "RateLimit-Limit" not in answer.headers
@@ -202,7 +202,7 @@ def test_a_call_with_a_token_has_one_statement_beside_its_own(
         assert call(text).status_code == 200
 
 
-def test_repeating_an_order_with_a_token_costs_two_statements(
+def test_repeating_an_order_with_a_token_costs_one_statement(
     tree: Tree, django_assert_num_queries: Any
 ) -> None:
     plan = a_plan(tree.provider)
@@ -220,14 +220,63 @@ def test_repeating_an_order_with_a_token_costs_two_statements(
         return Client().post("/api/v1/orders", facts, content_type=kind, headers=headers)
 
     first = order(text)
-    with django_assert_num_queries(2):
+    assert order(text).content == first.content
+    with django_assert_num_queries(1):
         again = order(text)
 
-    assert (first.status_code, again.status_code, again.json()) == (201, 201, first.json())
+    assert (first.status_code, again.status_code, again.content) == (201, 201, first.content)
+    assert int(again.headers["RateLimit-Remaining"]) < settings.API_PER_MINUTE
     assert order(reader).status_code == 403
     for other in ({"name": "Another"}, {"plan": "large"}, {"offer": "P-00000000"}):
         refused = order(text, **other)
         assert (refused.status_code, refused.json()["type"]) == (409, "urn:tenantry:key_reused")
+
+
+def test_a_repeat_is_answered_only_while_the_token_may_order(tree: Tree) -> None:
+    plan = a_plan(tree.provider)
+    a_price_list(tree.reseller, plan)
+    owner = a_member(tree.customer, Role.OWNER)
+    text = a_token(owner, Right.ORDER)
+    body = {
+        "organisation": tree.customer.reference, "offer": plan.offer.reference, "plan": "small",
+        "name": "Our site",
+    }  # fmt: skip
+
+    def order() -> int:
+        headers = {"Authorization": f"Bearer {text}", "Idempotency-Key": "wish 1"}
+        kind = "application/json"
+        return int(Client().post("/api/v1/orders", body, kind, headers=headers).status_code)
+
+    assert (order(), order()) == (201, 201)
+    owner.members.update(role=Role.READ_ONLY)
+    assert order() == 403
+    owner.members.update(role=Role.OWNER)
+    assert order() == 201
+    User.objects.filter(pk=owner.pk).update(is_active=False)
+    assert order() == 401
+    User.objects.filter(pk=owner.pk).update(is_active=True)
+    tokens.revoke(ApiToken.objects.get(), at=NOW, by="test")
+    assert order() == 401
+
+
+def test_a_repeat_counts_against_the_limit(tree: Tree, settings: Any) -> None:
+    settings.API_PER_MINUTE = 3
+    text = a_token(a_member(tree.reseller, Role.RESELLER_MANAGER), Right.MANAGE_CUSTOMERS)
+    headers = {"Authorization": f"Bearer {text}", "Idempotency-Key": "c1"}
+    body = {
+        "kind": "customer", "name": "New", "email": "n@mail.example",
+        "parent": tree.reseller.reference,
+    }  # fmt: skip
+
+    statuses = [
+        Client()
+        .post("/api/v1/organisations", body, "application/json", headers=headers)
+        .status_code
+        for _ in range(8)
+    ]
+
+    assert set(statuses) == {201, 429}
+    assert Organisation.objects.filter(name="New").count() == 1
 
 
 def test_the_page_shows_a_new_token_once(tree: Tree) -> None:
