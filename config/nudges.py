@@ -17,6 +17,7 @@ HURRIES: Mapping[str, tuple[str, ...]] = {
     "instance.placed": ("orchestration.convergence.tasks.converge_node",),
     "instance.changed": ("orchestration.convergence.tasks.converge_node",),
     "instance.published": ("orchestration.instances.tasks.take_inputs",),
+    "relocation.changed": ("orchestration.backup.tasks.advance_relocation",),
     "node.registered": ("orchestration.convergence.tasks.enrol_node",),
     "billing_run.opened": ("billing.runs.tasks.work_through",),
     "billing_run.issue_asked": ("billing.runs.tasks.issue_run",),

@@ -28,6 +28,7 @@ urlpatterns = [
     path("metering/", include("orchestration.metering.urls")),
     path("maintenance/", include("orchestration.maintenance.urls")),
     path("windows/", include("orchestration.windows.urls")),
+    path("backups/", include("orchestration.backup.urls")),
     path("monitoring/", include("orchestration.monitoring.urls")),
     path("ledger/", include("billing.ledger.urls")),
     path("reports/", include("billing.reports.urls")),

@@ -36,7 +36,8 @@ def instances_have_one_place() -> list[str]:
 
 def _miscounted() -> list[str]:
     """Return the nodes whose room is not what their partitions say."""
-    free = Count("node__partitions", filter=Q(node__partitions__instance=None))
+    is_free = Q(node__partitions__instance=None, node__partitions__held_for="")
+    free = Count("node__partitions", filter=is_free)
     rooms = NodeRoom.objects.annotate(found=free).exclude(found=F("free_partitions"))
     return [f"the room of node {one.node_id} is not counted right" for one in rooms[:MOST]]
 

@@ -1,5 +1,14 @@
 """All models of the app, in reading order, so that Django finds them in their slices."""
 
+from orchestration.backup.models import (
+    BackupRepository,
+    Drill,
+    Protection,
+    Relocation,
+    Snapshot,
+    Takeover,
+    Witness,
+)
 from orchestration.convergence.models import ConvergencePass
 from orchestration.instances.models import Instance
 from orchestration.maintenance.models import Check, NodeWork, Reading
@@ -18,10 +27,12 @@ from orchestration.releases.models import ReleaseOnNode, SoftwareRelease
 from orchestration.windows.models import MaintenanceWindow, Occurrence
 
 __all__ = [
+    "BackupRepository",
     "Check",
     "ComputeNode",
     "ComputePartition",
     "ConvergencePass",
+    "Drill",
     "EnrolmentStep",
     "Instance",
     "MaintenanceWindow",
@@ -32,10 +43,15 @@ __all__ = [
     "NodeWork",
     "Occurrence",
     "Outage",
+    "Protection",
     "Reading",
     "ReleaseOnNode",
+    "Relocation",
     "Sample",
+    "Snapshot",
     "SoftwareRelease",
     "Spool",
+    "Takeover",
     "UsageSum",
+    "Witness",
 ]

@@ -28,7 +28,11 @@ LIBRARIES = {
     "libharfbuzz-subset0": "libharfbuzz-subset.so.0",
 }
 FONTS = {"fonts-dejavu-core": "/usr/share/fonts/truetype/dejavu/DejaVuSans.ttf"}
-RUN_PROGRAMS = {"openssh-server": "/usr/sbin/sshd"}
+RUN_PROGRAMS = {
+    "openssh-server": "/usr/sbin/sshd",
+    "openssh-client": "/usr/bin/ssh",
+    "restic": "/usr/bin/restic",
+}
 TEST_PROGRAMS = {
     "chromium": "/usr/bin/chromium",
     "nftables": "/usr/sbin/nft",
@@ -45,6 +49,8 @@ WITHOUT = {
     "libharfbuzz-subset0": "PDF documents wait",
     "fonts-dejavu-core": "documents have no fall-back font",
     "openssh-server": "a small SSH server of our own stands in for it",
+    "openssh-client": "services on this node are not backed up",
+    "restic": "services on this node are not backed up",
     "chromium": "browser tests are left out",
     "nftables": "tests on SSH hosts are left out",
     "iproute2": "tests on SSH hosts are left out",

@@ -37,6 +37,7 @@ ENTRIES: tuple[Entry, ...] = (
     _entry("Money", "Ledger", "ledger:list", "book-open", "see_ledger"),
     _entry("Machines", "Nodes", "nodes:list", "server-stack", "operate"),
     _entry("Machines", "Instances", "instances:list", "cpu-chip", "operate"),
+    _entry("Machines", "Backups", "backup:overview", "shield-check", "operate"),
     _entry("Machines", "Releases", "releases:list", "archive-box", "operate"),
     _entry(
         "Machines", "Maintenance", "maintenance:list", "wrench-screwdriver", "operate"

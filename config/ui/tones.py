@@ -24,13 +24,13 @@ WAITING = Look("busy", "clock")
 
 _LOOKS: Mapping[Look, str] = {
     OK: "ok active started ready paid issued accepted succeeded done matched posted healthy "
-    "published verified yes operating sent",
+    "published verified passed yes operating sent",
     WARN: "warn warning parked suspended overdue draining late partly_paid at_risk expiring "
     "degraded due",
     BAD: "bad fatal failed unreachable refused error rejected silent lost breached no down "
     "given_up disabled",
     BUSY: "busy enrolling building starting stopping running converging checking moving sending "
-    "maintenance",
+    "maintenance copying preparing restoring",
     WAITING: "waiting placed pending queued in_review proposed planned scheduled announced",
     OPEN: "open",
     STOPPED: "stopped paused",

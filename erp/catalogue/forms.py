@@ -7,6 +7,7 @@ from typing import Any
 from django import forms
 from django.db.models import QuerySet
 
+from erp.catalogue import backup
 from erp.catalogue.markup import Markup
 from erp.catalogue.models import Plan, PriceKind, PriceList, Upgrades
 from erp.catalogue.services import ListWish
@@ -167,6 +168,25 @@ class PlanForm(forms.Form):
         """Read one step a line."""
         lines = self.cleaned_data["service_level"].splitlines()
         return [[part.strip() for part in line.split(";")] for line in lines if line.strip()]
+
+    backup = forms.JSONField(
+        label="Backup",
+        required=False,
+        help_text='As JSON, for example {"every_minutes": 60, "keep": {"hourly": 24, "daily": 30}, '
+        '"where": "region", "takeover_minutes": 10, "drill_days": 30}. Empty: no backup.',
+        widget=forms.Textarea(attrs={"rows": 2, "spellcheck": "false"}),
+    )
+
+    def clean_backup(self) -> dict[str, Any]:
+        """Accept a policy, or nothing."""
+        value = self.cleaned_data["backup"] or {}
+        if not isinstance(value, dict):
+            raise forms.ValidationError("Give one JSON object: { … }.")
+        try:
+            backup.check(value)
+        except backup.BadBackup as refusal:
+            raise forms.ValidationError(str(refusal)) from refusal
+        return value
 
     def clean_sla(self) -> dict[str, Any]:
         """Accept one JSON object, or nothing."""

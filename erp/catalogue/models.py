@@ -64,6 +64,8 @@ class Plan(models.Model):
     sla = models.JSONField(default=dict)
     # What is given back below which availability: erp.catalogue.service_levels.
     service_level = models.JSONField(default=list, blank=True)
+    # How its data are kept safe: erp.catalogue.backup. Nothing: no backup.
+    backup = models.JSONField(default=dict, blank=True)
     position = models.PositiveSmallIntegerField(default=0)
 
     objects = TenantQuerySet["Plan"].as_manager()

@@ -11,6 +11,7 @@ from django.db import IntegrityError, transaction
 from erp.base.errors import DomainError
 from erp.base.journal import record
 from erp.base.money import check_currency
+from erp.catalogue import backup
 from erp.catalogue import service_levels as levels
 from erp.catalogue.markup import BadMarkup, Markup
 from erp.catalogue.models import Offer, Plan, Price, PriceKind, PriceList
@@ -71,9 +72,10 @@ def add_plan(offer: Offer, *, code: str, name: str, **facts: Any) -> Plan:
     Raises:
         PlanExists: the code is taken.
         BadLevel: its `service_level` contradicts itself.
-        DomainError: what it fixes of the place (`sla`) cannot be understood.
+        DomainError: what it fixes of the place (`sla`) or its backup cannot be understood.
     """
     facts["service_level"] = levels.written(levels.read(facts.get("service_level", ())))
+    backup.check(facts.get("backup") or {})
     if facts.get("sla"):
         placement_source().check(facts["sla"], buyer=None)
     columns = {"code": code, "name": name, "position": offer.plans.count() + 1} | facts

@@ -89,6 +89,7 @@ class ContractLine(models.Model):
     sla = models.JSONField(default=dict)
     # As the plan promised it when the order was accepted: erp.catalogue.service_levels.
     service_level = models.JSONField(default=list, blank=True)
+    backup = models.JSONField(default=dict, blank=True)
     quantity = models.DecimalField(max_digits=12, decimal_places=3, default=1)
 
     objects = TenantQuerySet["ContractLine"].as_manager()

@@ -11,6 +11,7 @@ from erp.base.journal import record
 from erp.base.lifecycle import move
 from erp.base.nudges import announce
 from erp.base.secret_parameters import shown
+from erp.catalogue import backup
 from erp.contracts import wholesale
 from erp.contracts.models import Contract, ContractLine, LinePrice
 from erp.contracts.queries import committed_minor, first_month_minor
@@ -111,6 +112,7 @@ def _add_line(contract: Contract, order: Order) -> None:
         limits=order.plan.limits,
         sla=order.plan.sla | order.sla,
         service_level=order.plan.service_level,
+        backup=order.plan.backup,
     )
     LinePrice.objects.bulk_create(
         LinePrice(
@@ -118,6 +120,22 @@ def _add_line(contract: Contract, order: Order) -> None:
         )
         for price in order.prices
     )
+
+
+@transaction.atomic
+def set_backup(line: ContractLine, policy: Mapping[str, Any], *, at: datetime, by: str) -> None:
+    """Agree on another backup policy for a line; the same again changes nothing.
+
+    Raises:
+        BadBackup: the policy cannot be so.
+    """
+    backup.check(policy)
+    line = ContractLine.objects.select_for_update(of=("self",)).get(pk=line.pk)
+    if line.backup == dict(policy):
+        return
+    before, line.backup = line.backup, dict(policy)
+    line.save(update_fields=["backup"])
+    record(line.contract, "backup_agreed", at=at, by=by, before=before, after=line.backup)
 
 
 def suspend(contract: Contract, *, at: datetime, by: str, why: str) -> None:

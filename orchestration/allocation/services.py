@@ -102,7 +102,7 @@ def release_from_host(shared_pk: int, *, at: datetime) -> None:
 def _take_first(instance: Instance, ranking: Ranking, *, at: datetime) -> bool:
     """Put the instance on the best node that has a partition that nobody takes just now."""
     for candidate in ranking.fits:
-        partition = _free_partition(candidate)
+        partition = free_partition(candidate)
         if partition:
             where = {"partition": partition, "node_id": candidate.pk, "placement_reasons": []}
             why = f"{candidate.name}/{partition.name}"
@@ -132,6 +132,7 @@ def _keep_waiting(
     return False
 
 
-def _free_partition(candidate: Candidate) -> ComputePartition | None:
-    free = ComputePartition.objects.filter(node_id=candidate.pk, instance=None)
+def free_partition(candidate: Candidate) -> ComputePartition | None:
+    """Return a partition of the node that nobody holds, locked; None where there is none."""
+    free = ComputePartition.objects.filter(node_id=candidate.pk, instance=None, held_for="")
     return free.select_for_update(skip_locked=True, of=("self",)).order_by("pk").first()

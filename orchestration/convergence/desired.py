@@ -32,9 +32,20 @@ class Release:
 
 
 def build(
-    *, node: str, slots: Sequence[Slot], releases: Sequence[Release], metering_seconds: int
+    *,
+    node: str,
+    slots: Sequence[Slot],
+    releases: Sequence[Release],
+    metering_seconds: int,
+    store: Mapping[str, Any] | None = None,
+    witness: Sequence[Mapping[str, Any]] = (),
 ) -> dict[str, Any]:
-    """Return the whole document; `revision` is the SHA-256 of all the rest."""
+    """Return the whole document; `revision` is the SHA-256 of all the rest.
+
+    Args:
+        store: what the node keeps of others' backups.
+        witness: which other nodes it is to try to reach.
+    """
     content: dict[str, Any] = {
         "format": FORMAT,
         "node": node,
@@ -60,6 +71,10 @@ def build(
             for slot in sorted(slots, key=lambda slot: slot.name)
         ],
     }
+    if store:
+        content["store"] = dict(store)
+    if witness:
+        content["witness"] = [dict(one) for one in witness]
     return content | {"revision": revision_of(content)}
 
 

@@ -8,6 +8,7 @@ from django.db import connection, transaction
 from django.db.models import Prefetch
 
 from erp.base.secret_parameters import revealed
+from orchestration.backup import document as backups
 from orchestration.convergence.desired import FORMAT, Release, Slot, build
 from orchestration.instances.children import kind_of, takes_shared
 from orchestration.instances.models import Instance
@@ -20,17 +21,19 @@ from orchestration.releases.models import SoftwareRelease
 METERING_SECONDS = 10
 
 
-# The document changes with its form, the partitions, and the generation of what they hold, also of
-# what is shared there. What children publish raises the generation of their parent.
+# The document changes with its form, with what backups, moves and drills need of the node, with
+# the partitions, and with the generation of what they hold and of what is shared there. What
+# children publish raises the generation of their parent.
 _SOURCE = """
-SELECT md5(%(form)s || coalesce(string_agg(concat_ws(':', p.name, p.address, p.address6,
-    p.port_first, p.port_count, i.reference, i.generation, i.requested_state, i.release_id,
-    CASE WHEN h.is_held THEN 'held' END,
+SELECT md5(%(form)s || coalesce(max(n_.document_extras)::text, '')
+    || coalesce(string_agg(concat_ws(':', p.name, p.address, p.address6,
+    p.port_first, p.port_count, p.held_for, i.reference, i.generation, i.requested_state,
+    i.release_id, CASE WHEN n_.is_held THEN 'held' END,
     (SELECT string_agg(concat_ws('-', s.reference, s.generation), '+' ORDER BY s.id)
      FROM orchestration_instance s WHERE s.host_id = i.id AND s.requested_state <> 'destroyed')),
     ',' ORDER BY p.id), ''))
 FROM orchestration_computepartition p
-JOIN orchestration_computenode h ON h.id = p.node_id
+JOIN orchestration_computenode n_ ON n_.id = p.node_id
 LEFT JOIN orchestration_instance i ON i.partition_id = p.id
 WHERE p.node_id = """
 _FORM = f"{FORMAT}/{METERING_SECONDS}/"
@@ -60,7 +63,7 @@ def recompute(node_pk: int, *, at: datetime) -> bool:
     node = ComputeNode.objects.select_for_update().get(pk=node_pk)
     # Named before the rows are read: what changes in between is found stale once more.
     source = _source_of(node_pk)
-    document = document_of(node)
+    document = document_of(node, at=at)
     changes: dict[str, Any] = {"desired_source": source}
     is_new = bool(document["revision"] != node.desired_revision)
     if is_new:
@@ -79,8 +82,8 @@ def _source_of(node_pk: int) -> str:
         return str(cursor.fetchone()[0])
 
 
-def document_of(node: ComputeNode) -> dict[str, Any]:
-    """Return the document for a node; five statements, however many instances."""
+def document_of(node: ComputeNode, *, at: datetime) -> dict[str, Any]:
+    """Return the document for a node; a dozen statements, however many instances."""
     entries = Instance.objects.exclude(requested_state=Requested.DESTROYED).order_by("pk")
     held = (
         Instance.objects.select_related("release")
@@ -88,7 +91,8 @@ def document_of(node: ComputeNode) -> dict[str, Any]:
         .prefetch_related("children", Prefetch("shared", entries))
     )
     partitions = node.partitions.prefetch_related(Prefetch("instance", held)).order_by("pk")
-    slots = [_slot(partition, is_held=node.is_held) for partition in partitions]
+    more = backups.sections(node, at=at)
+    slots = [_slot(partition, more, is_held=node.is_held) for partition in partitions]
     wanted = {slot.instance["release"] for slot in slots if slot.instance}
     releases = SoftwareRelease.objects.filter(uid__in=wanted).defer("archive")
     return build(
@@ -96,18 +100,26 @@ def document_of(node: ComputeNode) -> dict[str, Any]:
         slots=slots,
         releases=[Release(one.uid, one.product, one.version, one.profile) for one in releases],
         metering_seconds=METERING_SECONDS,
+        store=more.store,
+        witness=more.witness,
     )
 
 
-def _slot(partition: ComputePartition, *, is_held: bool) -> Slot:
+def _slot(partition: ComputePartition, more: backups.Sections, *, is_held: bool) -> Slot:
     instance: Instance | None = getattr(partition, "instance", None)
+    wanted: dict[str, Any] | None = None
+    if instance:
+        wanted = _wanted(instance, is_held=is_held) | dict(more.of_instances.get(instance.pk, {}))
+    elif partition.pk in more.held:
+        guest, changes = more.held[partition.pk]
+        wanted = _wanted(guest, is_held=False) | dict(changes)
     return Slot(
         name=partition.name,
         address=partition.address,
         address6=partition.address6,
         port_first=partition.port_first,
         port_count=partition.port_count,
-        instance=_wanted(instance, is_held=is_held) if instance else None,
+        instance=wanted,
     )
 
 

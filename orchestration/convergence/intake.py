@@ -6,6 +6,8 @@ from django.db import transaction
 
 from erp.base.lifecycle import move
 from erp.base.nudges import announce
+from orchestration.backup import intake as backups
+from orchestration.backup.observed import FoundPlace
 from orchestration.convergence import sharing
 from orchestration.convergence.lease import hold
 from orchestration.convergence.observed import FoundPartition, Report
@@ -36,10 +38,27 @@ def take(node: ComputeNode, report: Report, *, fence: int, at: datetime) -> None
     if not report.state_hash or report.state_hash != node.report_hash:
         _take_partitions(node, report, at=at)
         _take_releases(node, report, at=at)
+        places = [_place(one) for one in report.partitions]
+        backups.take(node, report.backups, places, applied=report.applied, at=at)
         changes |= _told_of_itself(report)
     ComputeNode.objects.filter(pk=node.pk).update(**changes)
     for name, value in changes.items():
         setattr(node, name, value)
+
+
+def _place(one: FoundPartition) -> FoundPlace:
+    """Return a partition as backups look at it."""
+    return FoundPlace(
+        name=one.name,
+        uid=one.instance,
+        state=one.state,
+        reason=one.reason,
+        log_tail=one.log_tail,
+        connection=one.connection,
+        promises=one.promises,
+        restored=one.restored,
+        restored_seconds=one.restored_seconds,
+    )
 
 
 def _told_of_itself(report: Report) -> dict[str, object]:
@@ -89,7 +108,8 @@ def _standing_on(node: ComputeNode) -> tuple[list[Instance], list[tuple[Instance
 
 def _says_something(instance: Instance, found: FoundPartition) -> bool:
     """A report about an older generation says nothing, nor one of a slot not yet looked at."""
-    return found.generation == instance.generation and found.state not in {"empty", "waiting"}
+    is_there = found.state not in {"empty", "waiting", "prepared"}
+    return found.generation == instance.generation and is_there
 
 
 def _take_one(instance: Instance, found: FoundPartition, *, at: datetime) -> None:

@@ -1,14 +1,26 @@
 """Read a node's report: a hostile one is refused, and speaks of that node's partitions only."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 from erp.base.errors import DomainError
+from orchestration.backup import observed as backups
+from orchestration.backup.observed import FoundBackups
 
 FORMAT = "tenantry.report/1"
 STATES = frozenset(
-    {"started", "stopped", "starting", "building", "failed", "wiped", "empty", "waiting"}
+    {
+        "started",
+        "stopped",
+        "starting",
+        "building",
+        "failed",
+        "wiped",
+        "empty",
+        "waiting",
+        "prepared",
+    }
 )
 RELEASE_STATES = frozenset({"ready", "building", "failed", "waiting"})
 MOST_PARTITIONS = 1000
@@ -50,6 +62,8 @@ class FoundPartition:
     connection: Mapping[str, str]
     promises: Sequence[Mapping[str, Any]]
     shared: Sequence[FoundShared] = ()
+    restored: int = 0
+    restored_seconds: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,6 +92,7 @@ class Report:
     samples: Sequence[Mapping[str, Any]]
     events: Sequence[Mapping[str, Any]]
     facts: Mapping[str, Any]
+    backups: FoundBackups = field(default_factory=FoundBackups)
 
 
 def parse(raw: Mapping[str, Any], *, node: str) -> Report:
@@ -117,6 +132,7 @@ def _parse(raw: Mapping[str, Any], *, node: str) -> Report:
         samples=[dict(one) for one in raw["samples"]],
         events=[dict(one) for one in raw["events"][:MOST_PARTITIONS]],
         facts=facts_of(raw["facts"]),
+        backups=backups.parse(raw),
     )
 
 
@@ -124,6 +140,7 @@ def _partition(one: Mapping[str, Any]) -> FoundPartition:
     if one["state"] not in STATES:
         raise BadReport(f"The report has an unknown state {one['state']!r:.40}.")
     pairs = _some(one["connection"], MOST_PAIRS)
+    restored, seconds = backups.restored_of(one)
     return FoundPartition(
         name=text_of(one["name"], 20),
         instance=text_of(one["instance_uid"], 12),
@@ -142,6 +159,8 @@ def _partition(one: Mapping[str, Any]) -> FoundPartition:
         ],
         # Agents that know of none say nothing of them.
         shared=[_shared(entry) for entry in one.get("shared", [])[:MOST_SHARED]],
+        restored=restored,
+        restored_seconds=seconds,
     )
 
 

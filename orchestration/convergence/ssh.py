@@ -20,6 +20,7 @@ from orchestration.convergence.carrier import (
 from orchestration.convergence.carrier import AgentRefused as AgentRefused
 from orchestration.convergence.carrier import BadAnswer as BadAnswer
 from orchestration.convergence.carrier import NodeUnreachable as NodeUnreachable
+from orchestration.nodes.keys import new_key as new_key
 
 CONNECT_SECONDS = 8.0
 BANNER_SECONDS = 8.0
@@ -212,23 +213,6 @@ def read_host_key(host: str, port: int) -> str:
         return _shown(transport)
     finally:
         transport.close()
-
-
-def new_key() -> tuple[str, str]:
-    """Return a new (private, public) key pair for one node."""
-    from cryptography.hazmat.primitives import serialization
-    from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
-
-    key = Ed25519PrivateKey.generate()
-    private = key.private_bytes(
-        serialization.Encoding.PEM,
-        serialization.PrivateFormat.OpenSSH,
-        serialization.NoEncryption(),
-    )
-    public = key.public_key().public_bytes(
-        serialization.Encoding.OpenSSH, serialization.PublicFormat.OpenSSH
-    )
-    return private.decode(), public.decode()
 
 
 def public_part(private_key: str) -> str:

@@ -9,12 +9,16 @@ from datetime import datetime
 from typing import Any
 
 from django.db import connection, transaction
+from django.db.models import Q, QuerySet
 
 from erp.base.errors import DomainError
 from orchestration.instances.models import Instance
 from orchestration.metering.samples import BadSamples, Reading, parse
 from orchestration.nodes.models import ComputeNode
 from orchestration.releases.meters import OF_EVERY_NODE, of_products
+
+# Measured by who keeps it, not by who runs it.
+STORED = "backup_gib_hours"
 
 
 class SampleReused(DomainError):
@@ -137,15 +141,16 @@ def _refuse(node: ComputeNode, different: int | None) -> None:
 
 
 def _rows(node: ComputeNode, readings: Sequence[Reading]) -> list[dict[str, Any]]:
-    known = Instance.objects.filter(
-        node_id=node.pk, reference__in={reading.instance for reading in readings}
-    )
     columns = ("reference", "pk", "line_id", "organisation_id", "release__product")
-    keys, products = {}, {}
-    for reference, pk, line, organisation, product in known.values_list(*columns):
-        keys[reference] = {"instance": pk, "line": line, "organisation_id": organisation}
-        products[reference] = product
-    mine = [reading for reading in readings if reading.instance in keys]
+    keys, products, may_say = {}, {}, set()
+    for is_store, of_whom in ((False, _that_ran_on), (True, _that_are_kept_on)):
+        names = {one.instance for one in readings if (one.meter == STORED) == is_store}
+        known = of_whom(node, names) if names else Instance.objects.none()
+        for reference, pk, line, organisation, product in known.values_list(*columns).distinct():
+            keys[reference] = {"instance": pk, "line": line, "organisation_id": organisation}
+            products[reference] = product
+            may_say.add((reference, is_store))
+    mine = [one for one in readings if (one.instance, one.meter == STORED) in may_say]
     _refuse_undeclared(mine, products)
     return [
         keys[reading.instance]
@@ -160,6 +165,18 @@ def _rows(node: ComputeNode, readings: Sequence[Reading]) -> list[dict[str, Any]
         }
         for reading in mine
     ]
+
+
+def _that_ran_on(node: ComputeNode, names: set[str]) -> QuerySet[Instance]:
+    """Return the instances that are on the node, or were and left it: samples may be late."""
+    here = Q(node_id=node.pk) | Q(relocations__source_node=node.pk, relocations__generation__gt=0)
+    return Instance.objects.filter(here, reference__in=names)
+
+
+def _that_are_kept_on(node: ComputeNode, names: set[str]) -> QuerySet[Instance]:
+    """Return the instances of which the node keeps backups: it speaks of their size alone."""
+    kept = Q(line__repositories__store=node.pk) & ~Q(line__repositories__state="gone")
+    return Instance.objects.filter(kept, reference__in=names, parent=None)
 
 
 def _refuse_undeclared(readings: Sequence[Reading], products: Mapping[str, str]) -> None:

@@ -13,6 +13,16 @@ def boot_id():
     return path.read_text().strip() if path.exists() else "unknown"
 
 
+def boot_mark():
+    """Return a name for this start of the machine, also where it is a container."""
+    try:
+        # The name of a process may hold anything, so the fields are counted from behind it.
+        began = Path("/proc/1/stat").read_text().rpartition(")")[2].split()[19]
+    except (OSError, IndexError):
+        began = ""
+    return f"{boot_id()}:{began}"
+
+
 def system_name():
     """Return the distribution in words."""
     path = Path("/etc/os-release")

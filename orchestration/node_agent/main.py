@@ -16,6 +16,10 @@ def main(source):
         from . import shim
 
         return shim.main(*arguments)
+    if command == "vault":
+        from . import vault
+
+        return vault.main(*arguments)
     if command == "session":
         from . import session
 
@@ -38,7 +42,9 @@ def main(source):
         return enrol.main(source, *arguments)
     if command == "halt":
         return halt(arguments[0])
-    print("commands: bootstrap, enrol, session, resident, watch, shim, halt", file=sys.stderr)
+    print(
+        "commands: bootstrap, enrol, session, resident, watch, shim, vault, halt", file=sys.stderr
+    )
     return 2
 
 

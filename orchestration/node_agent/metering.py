@@ -17,6 +17,8 @@ MOST_FILES = 200000
 KEPT_CPU = ":cpu"
 # The unit of a declared meter's usage, by its kind: what is held counts by the hour.
 BILLED = {"counter": "{}", "gauge": "{}.h"}
+# What a node keeps of others' backups, for whom it keeps it.
+STORED = {"name": "backup_gib_hours", "unit": "GiB", "kind": "gauge"}
 
 
 def disk_bytes(path):
@@ -67,6 +69,8 @@ class Meters:
         self.counters = Counters(home, sequence)
         # {(partition, instance): {meter: (what it is, amount)}}, and what gauges stand at.
         self.declared, self.gauges = {}, {}
+        # {instance: bytes of its backups that are kept here}
+        self.stored = {}
         self.looked_at = clock.monotonic()
         self.since = clock.wall()
 
@@ -97,6 +101,9 @@ class Meters:
             sums[2] += self._disk(partition, now) * elapsed
             for meter, number in self.gauges.get((partition, uid), {}).values():
                 self._add(partition, uid, meter, number * Decimal(elapsed) / 3600)
+        for uid, size in self.stored.items():
+            held = Decimal(size) / Decimal(int(GIB)) * Decimal(elapsed) / 3600
+            self._add("", uid, STORED, held)
         self.counters.forget({f"{partition}/{uid}" for partition, uid in instances.items()})
         known = set(instances.items())
         self.gauges = {key: held for key, held in self.gauges.items() if key in known}
@@ -121,6 +128,10 @@ class Meters:
             meter = {"name": name, "kind": "counter", "unit": "GiB", "accuracy": accuracy}
             amount = (Decimal(number) / Decimal(GIB)).quantize(SMALLEST)
             self.take(partition, uid, meter, (amount, self.boot))
+
+    def hold_stored(self, sizes):
+        """Count what is kept of the backups of instances from now on."""
+        self.stored = dict(sizes)
 
     def hold_only(self, partition, uid, names):
         """Hold no gauges of an instance but these: nothing is measured of what is not there."""

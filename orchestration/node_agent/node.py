@@ -7,18 +7,23 @@ import threading
 from concurrent.futures import ThreadPoolExecutor
 
 from . import limits, upgrade
+from .backups import Backups
 from .cgroups import Cgroups
 from .clock import clock
-from .facts import boot_id, facts, moving, renewed
+from .facts import boot_id, boot_mark, facts, moving, renewed
 from .home import read_json, write_json
 from .metering import Meters
-from .partitions import Partition, now_text
+from .partitions import Partition
 from .processes import Processes
 from .releases import Releases
+from .restores import Restores
 from .spool import Spool
+from .stores import Stores
+from .texts import now_text
 from .traffic import Traffic
 from .upkeep import Upkeep
 from .users import user_ids
+from .witness import Witness
 
 FORMAT = "tenantry.report/1"
 IN_PARALLEL = 4
@@ -55,6 +60,14 @@ class Node:
         # What came before this process was stamped by one that had heard the Master, or is older.
         self.begun_at, self.knows_time = self.spool.sequence, False
         self.applied = ""
+        self.backups, self.restores, self.stores = Backups(self), Restores(self), Stores(self)
+        self.witness = Witness(self)
+        # On which boot of the machine the Master was heard: until then what may have been taken
+        # over by another node does not start.
+        self.boot = boot_mark()
+        self.heard_boot = read_json(home.state / "heard.json", "")
+        # Ends the pause between two passes; the resident says how.
+        self.wake = lambda: None
         self.partitions = {}
         self.events = []
         self.states = {}
@@ -69,11 +82,14 @@ class Node:
         self.told = ""
         self.is_on_trial = upgrade.pending(home) is not None
         self.refused = upgrade.refused(home)
+        self._tell_refused()
+        self.users = {one["name"]: one["user"] for one in home.identity().get("partitions", [])}
+
+    def _tell_refused(self):
         if self.refused:
             said = "agent {version:.12} was put back: {reason}".format(**self.refused)
             self.event("", "agent_returned", said)
             self.events[-1]["at"] = self.refused["at"]
-        self.users = {one["name"]: one["user"] for one in home.identity().get("partitions", [])}
 
     # What partitions ask of their node.
 
@@ -173,6 +189,24 @@ class Node:
             self.event("", "clock", f"the clock was {abs(behind):.0f} s {way} the Master's")
         self.knows_time = True
 
+    def waits_for_master(self, instance):
+        """Return whether an instance may run elsewhere since the machine was started."""
+        return bool(instance.get("guarded")) and self.heard_boot != self.boot
+
+    def heard(self):
+        """The Master knows what this node is to run: all of it may start."""
+        if self.heard_boot != self.boot:
+            self.heard_boot = self.boot
+            write_json(self.home.state / "heard.json", self.heard_boot)
+            self.wake()
+
+    def _hold_back(self, desired):
+        """After a restart of the machine, keep supervisord from what waits for the Master."""
+        for spec in desired["partitions"]:
+            if spec["instance"] and self.waits_for_master(spec["instance"]):
+                for name in self.services_of(spec["name"]):
+                    self.processes.remove(name)
+
     def was_heard(self, seen, hashes):
         """The Master has a report of this very process: the agent has proved itself."""
         if self.is_on_trial and seen and seen in hashes:
@@ -187,6 +221,7 @@ class Node:
             return True
         with self.lock:
             desired = self.desired
+        self._hold_back(desired)
         if self.processes.ensure():
             self.event("", "restart", "the supervisor was started")
         self.states = self.processes.states() or {}
@@ -198,6 +233,9 @@ class Node:
             there = list(pool.map(self._converge_one, desired["partitions"]))
         releases = [self.releases.state(one["uid"])[0] for one in desired["releases"]]
         self.releases.prune([one["uid"] for one in desired["releases"]])
+        self.backups.look(desired)
+        self.stores.look(desired)
+        self.witness.look(desired)
         with self.lock:
             if desired is self.desired:
                 done = all(there) and all(state == "ready" for state in releases)
@@ -208,13 +246,14 @@ class Node:
         for name in self.services_of(spec["name"]):
             if self.states.get(name, ("",))[0] in CRASHED:
                 self.processes.start(name)
-        return self.partitions[spec["name"]].converge(spec)
+        is_there = self.partitions[spec["name"]].converge(spec)
+        return is_there and not self.backups.is_awaited(spec)
 
     def measure(self):
         """Read the meters; put samples on disk when their interval is over."""
         instances, services = {}, {}
         for name, partition in list(self.partitions.items()):
-            if partition.uid and partition.state not in ("wiped", "empty"):
+            if partition.uid and partition.state not in ("wiped", "empty", "prepared"):
                 instances[name] = partition.uid
         for service, (_, _, pid) in self.states.items():
             if pid:
@@ -274,6 +313,9 @@ class Node:
             "partitions": [one.report() for _, one in sorted(self.partitions.items())],
             "events": self.events,
             "facts": self.facts,
+            "backups": self.backups.report(),
+            "stores": self.stores.report(),
+            "seen": dict(sorted(self.witness.seen.items())),
             "agent_refused": {key: self.refused.get(key, "") for key in ("version", "reason")},
         }
         text = json.dumps(dict(content, fence=0), sort_keys=True)

@@ -1,13 +1,12 @@
 """Make one partition what it should be; each is isolated from the failure of the others."""
 
-import errno
 import logging
 import os
 import time
-from datetime import datetime, timezone
 
 from . import limits, promises
 from .backoff import Backoff
+from .backups import READABLE
 from .cgroups import kill
 from .clock import clock
 from .declared import Looks
@@ -16,9 +15,9 @@ from .facts import memory_bytes
 from .fill import fill, values_of, with_defaults
 from .home import read_plain, remove_tree, write_below
 from .shared import Entries
+from .texts import fill_all, now_text, print_of, said, steady, tails
 from .users import processes_of
 
-TAIL = 4000
 PROMISE_SECONDS = 10
 FAILING_PROMISE_SECONDS = 0.5
 STOP_SECONDS = 10
@@ -68,12 +67,14 @@ class Partition:
                 return self._wipe(instance)
             if instance["requested_state"] == "stopped":
                 return self._stop(instance)
+            if self.node.waits_for_master(instance):
+                return self._wait_for_master(instance)
             return self._start(spec, instance)
         except Exception as error:
             # Whatever a partition holds that we did not think of: the others go on.
             log.info("%s: %s: %s", self.name, type(error).__name__, error)
             self.backoff.failed(str(error))
-            self._found(instance, "failed", _said(error))
+            self._found(instance, "failed", said(error))
             return False
 
     def _is_same(self, instance):
@@ -90,9 +91,14 @@ class Partition:
     def _wipe(self, instance):
         """Stop all, kill what is left, and remove every file; then the slot is free again."""
         if not self.is_clean:
-            for name in self.node.services_of(self.name):
-                self.node.processes.remove(name)
+            self._stop_services()
             self._kill_all()
+            if self.node.restores.is_busy(self.name):
+                return False
+            self.node.restores.forget(self.name)
+            cache = self.home.path / "cache" / self.name
+            if cache.exists():
+                remove_tree(cache)
             if self.path.exists():
                 remove_tree(self.path)
             self.is_clean = True
@@ -115,14 +121,28 @@ class Partition:
 
     def _stop(self, instance):
         """Stop all and end what a service left behind; the data stay."""
-        for name in self.node.services_of(self.name):
-            self.node.processes.remove(name)
+        self._stop_services()
         if self.state != "stopped":
             self._kill_all()
         self.looks, self.results = {}, []
         self.node.meters.hold_only(self.name, instance["uid"], [])
         self._found(instance, "stopped")
         return True
+
+    def _stop_services(self):
+        """Stop all services; return whether there were any."""
+        names = self.node.services_of(self.name)
+        for name in names:
+            self.node.processes.remove(name)
+        return bool(names)
+
+    def _wait_for_master(self, instance):
+        """Start nothing before the Master said that it is still ours."""
+        if self._stop_services():
+            self._kill_all()
+        why = "the machine was restarted: it waits for the Master's word, for it may run elsewhere"
+        self._found(instance, "starting", why)
+        return False
 
     def _start(self, spec, instance):
         release = self.node.release(instance["release"])
@@ -132,13 +152,18 @@ class Partition:
             self._found(instance, waits, reason)
             return False
         kind = release["profile"]["types"][instance["software_type"]]
-        if self._waits_for_children(kind, instance):
+        is_prepared_only = instance["requested_state"] == "prepared"
+        if not is_prepared_only and self._waits_for_children(kind, instance):
             return False
         place = self.node.releases.path(release["uid"])
-        parameters = with_defaults(instance["parameters"], kind.get("parameters", {}))
-        values = values_of(spec, dict(instance, parameters=parameters), self.home, place)
+        values = self.values(spec)
         most = limits.complete(instance.get("limits", {}), memory_bytes())
         self._directory(most)
+        if not self.node.restores.is_done(self.name, instance):
+            return self._restore(spec, instance)
+        if is_prepared_only:
+            self._found(instance, "prepared")
+            return True
         if self._holds_too_much(instance, most):
             return False
         wanted = instance["uid"], instance["generation"]
@@ -155,6 +180,36 @@ class Partition:
         self._read_meters(kind, values, instance)
         return self._keep_promises(kind, spec, values, instance)
 
+    def values(self, spec):
+        """Return the names that the release's texts may use in this partition."""
+        instance = spec["instance"]
+        release = self.node.release(instance["release"])
+        kind = release["profile"]["types"][instance["software_type"]]
+        parameters = with_defaults(instance["parameters"], kind.get("parameters", {}))
+        place = self.node.releases.path(release["uid"])
+        return values_of(spec, dict(instance, parameters=parameters), self.home, place)
+
+    def join_group(self):
+        """Put the process that calls this into the partition's control group."""
+        self.node.cgroups.join(self.name)
+
+    def is_readable(self, instance):
+        """Return whether the partition's files are this instance's own, and may be saved."""
+        is_there = self.state in READABLE.get(instance["requested_state"], ())
+        return (
+            is_there and self._is_same(instance) and self.node.restores.is_done(self.name, instance)
+        )
+
+    def _restore(self, spec, instance):
+        """Have the files brought to a snapshot while nothing runs; say how it stands."""
+        if self._stop_services():
+            self._kill_all()
+        self.looks, self.results = {}, []
+        why = self.node.restores.ensure(spec)
+        state = "failed" if self.node.restores.has_failed(self.name) else "starting"
+        self._found(instance, state, why)
+        return False
+
     def _holds_too_much(self, instance, most):
         """Stop the services of a partition over its limit of disk; its data stay, all of them."""
         was_over, limit = self.disk.is_over, most.get("disk_bytes")
@@ -169,10 +224,7 @@ class Partition:
         )
         if not was_over:
             self.node.event(self.name, "disk_full", why)
-        names = self.node.services_of(self.name)
-        for name in names:
-            self.node.processes.remove(name)
-        if names:
+        if self._stop_services():
             self._kill_all()
         self.looks, self.results = {}, []
         self._found(instance, "failed", why)
@@ -219,7 +271,7 @@ class Partition:
         for one in kind.get("files", []):
             target = self.path / one["path"]
             known = self.files.get(one["path"])
-            if not is_new and known is not None and known == _print_of(target):
+            if not is_new and known is not None and known == print_of(target):
                 continue
             template = (place / "source" / one["template"]).read_text()
             content = fill(template, values, one.get("escape", "none")).encode()
@@ -229,7 +281,7 @@ class Partition:
                 mode = 0o600 if one.get("secret", False) else 0o640
                 write_below(self.path, one["path"], content, mode, self.node.user_of(self.name))
                 changed = True
-            self.files[one["path"]] = _print_of(target)
+            self.files[one["path"]] = print_of(target)
         return changed
 
     def _services(self, kind, values, instance, most):
@@ -266,7 +318,7 @@ class Partition:
         for one in meters:
             if not self.meters.is_due(one):
                 continue
-            found, problem = self.meters.read(_fill_all(one, values), self._place())
+            found, problem = self.meters.read(fill_all(one, values), self._place())
             self.node.meters.take(self.name, instance["uid"], one, found)
             if problem:
                 self.node.event(self.name, "meter", problem)
@@ -308,13 +360,13 @@ class Partition:
         self.looks[promise["name"]] = at, result, since if before["ok"] == passes else at
 
     def _filled(self, promise, spec, values):
-        filled = {key: _fill_all(value, values) for key, value in promise.items()}
+        filled = {key: fill_all(value, values) for key, value in promise.items()}
         return dict(filled, address=spec["address"])
 
     def _place(self):
         """Return where and as whom the commands of promises run: as the services do."""
         owner = self.node.user_of(self.name)
-        return promises.Place(str(self.path), owner, lambda: self.node.cgroups.join(self.name))
+        return promises.Place(str(self.path), owner, self.join_group)
 
     def _while_failing(self):
         """Starting takes a while; what does not stay up, or was up before, is broken."""
@@ -325,7 +377,9 @@ class Partition:
         """Return what the report says of this partition."""
         tail = ""
         if self.state in ("failed", "building"):
-            tail = self._tail()
+            is_building = self.state == "building" or self.node.is_building_for(self.name)
+            logs = [self.home.logs / (name + ".log") for name in self.node.services_of(self.name)]
+            tail = self.node.build_tail_for(self.name) if is_building else tails(logs)
         return {
             "name": self.name,
             "instance_uid": self.uid,
@@ -334,52 +388,8 @@ class Partition:
             "reason": self.reason,
             "since": self.since,
             "connection": self.connection if self.state != "stopped" else {},
-            "promises": [dict(one, message=_steady(one)) for one in self.results],
+            "promises": [dict(one, message=steady(one)) for one in self.results],
             "log_tail": tail,
             "shared": self.entries.report(),
+            "restored": self.node.restores.report(self.name),
         }
-
-    def _tail(self):
-        if self.state == "building" or self.node.is_building_for(self.name):
-            return self.node.build_tail_for(self.name)
-        tails = []
-        for name in self.node.services_of(self.name):
-            log = self.home.logs / (name + ".log")
-            if log.exists():
-                tails.append(log.read_bytes()[-TAIL:].decode("utf-8", "replace"))
-        return "\n".join(tails)[-TAIL:]
-
-
-def _said(error):
-    """Return an error in words: a full disk is nothing that the service could mend."""
-    if isinstance(error, OSError) and error.errno in (errno.ENOSPC, errno.EDQUOT):
-        return "the node's disk is full: what runs goes on, nothing new can be written"
-    return f"{type(error).__name__}: {error}"[:500]
-
-
-def _fill_all(value, values):
-    """Fill a text, or the texts in a list or an object; anything else stays as it is."""
-    if isinstance(value, list):
-        return [_fill_all(one, values) for one in value]
-    if isinstance(value, dict):
-        return {key: _fill_all(one, values) for key, one in value.items()}
-    return fill(value, values) if isinstance(value, str) else value
-
-
-def _steady(result):
-    """Return the message without its milliseconds: they would make every report a new one."""
-    return result["message"].rsplit(" in ", 1)[0] if result["ok"] else result["message"]
-
-
-def _print_of(path):
-    """Return what changes when somebody touches a file."""
-    try:
-        facts = os.lstat(str(path))
-    except OSError:
-        return None
-    return facts.st_mtime_ns, facts.st_size, facts.st_ino, facts.st_mode, facts.st_uid
-
-
-def now_text():
-    """Return the time as reports write it."""
-    return datetime.fromtimestamp(clock.wall(), timezone.utc).isoformat()

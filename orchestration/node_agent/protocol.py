@@ -77,6 +77,8 @@ def _poll(node, message):
     held = node.desired["revision"] if node.desired else ""
     if message["revision"] not in ("", held):
         return {"op": "want", "want": ["desired"]}
+    if held:
+        node.heard()
     wish = _wish(node)
     if wish:
         return wish

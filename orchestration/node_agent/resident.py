@@ -53,6 +53,7 @@ class Resident:
         self.wake = threading.Event()
         self.ends = threading.Event()
         self.places = threading.Semaphore(MOST_CONNECTIONS)
+        self.node.wake = self.wake.set
 
     def run(self):
         """Converge and measure until told to end."""

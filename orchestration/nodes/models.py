@@ -77,6 +77,10 @@ class ComputeNode(Stateful):
     # Names the rows from which the document was made: when it differs, it is made again.
     desired_source = models.CharField(max_length=32, blank=True)
     applied_revision = models.CharField(max_length=64, blank=True)
+    # Rises when something in the document changes that is no instance: backups, drills, moves.
+    document_extras = models.PositiveIntegerField(default=0)
+    # Whether other nodes may keep their backups here.
+    keeps_backups = models.BooleanField(default=True)
     # Names what the node last reported, so that it need not say the same again.
     report_hash = models.CharField(max_length=64, blank=True)
     spool_epoch = models.CharField(max_length=64, blank=True)
@@ -121,6 +125,8 @@ class ComputePartition(models.Model):
     address6 = models.GenericIPAddressField(null=True, protocol="IPv6")
     port_first = models.PositiveIntegerField()
     port_count = models.PositiveSmallIntegerField()
+    # It is nobody's and not free: reserved, or not yet known to be wiped of what this names.
+    held_for = models.CharField(max_length=12, blank=True)
 
     objects = TenantQuerySet["ComputePartition"].as_manager()
 

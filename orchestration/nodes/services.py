@@ -319,4 +319,7 @@ def retire(node: ComputeNode, *, at: datetime, by: str, why: str) -> None:
     held = node.partitions.filter(instance__isnull=False).count()
     if held:
         raise NotEmpty(f"There are {held} instances on {node.name}: drain it first.")
+    kept = node.stored.exclude(state="gone").count()
+    if kept:
+        raise NotEmpty(f"{node.name} keeps {kept} backup repositories: have them left first.")
     move(node, State.RETIRED, at=at, by=by, why=why)

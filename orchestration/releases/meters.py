@@ -15,6 +15,8 @@ OF_EVERY_NODE: Mapping[str, str] = {
     # Only where the node can count them.
     "network_in_gib": "GiB",
     "network_out_gib": "GiB",
+    # Of the backups that are kept of it, by the node that keeps them.
+    "backup_gib_hours": "GiB.h",
 }
 
 _DECLARED = """

@@ -116,6 +116,18 @@ def _commands(where: str, kind: Kind) -> Iterator[tuple[str, str]]:
     for group in ("services", "promises", "meters"):
         for number, one in enumerate(kind.get(group, [])):
             yield from _numbered(f"{where}/{group}/{number}/command", one.get("command", []))
+    for at, hook in _hooks(where, kind):
+        yield from _numbered(f"{at}/command", hook["command"])
+
+
+def _hooks(where: str, kind: Kind) -> Iterator[tuple[str, Mapping[str, Any]]]:
+    """Yield what runs around a backup and after a restore, with its place."""
+    backup = kind.get("backup", {})
+    groups = {f"{where}/backup": backup, f"{where}/backup/stopped": backup.get("stopped", {})}
+    for at, group in groups.items():
+        for name in ("before", "after", "restored"):
+            if name in group:
+                yield f"{at}/{name}", group[name]
 
 
 def _texts(where: str, kind: Kind) -> Iterator[tuple[str, str]]:
@@ -128,6 +140,9 @@ def _texts(where: str, kind: Kind) -> Iterator[tuple[str, str]]:
             for key in ("url", "port", "contains", "user", "password"):
                 if key in one:
                     yield f"{at}/{key}", one[key]
+    for at, hook in _hooks(where, kind):
+        for key, text in hook.get("environment", {}).items():
+            yield f"{at}/environment/{key}", text
     for key, text in kind.get("publish", {}).items():
         yield f"{where}/publish/{key}", text
 

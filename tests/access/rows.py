@@ -39,6 +39,14 @@ from erp.outbox.models import Endpoint, Mail
 from erp.outbox.states import Topic
 from erp.tickets.models import MessageFile, Ticket
 from erp.tickets.services import open_ticket
+from orchestration.backup.models import (
+    BackupRepository,
+    Drill,
+    Protection,
+    Relocation,
+    Snapshot,
+    Takeover,
+)
 from orchestration.convergence.models import ConvergencePass
 from orchestration.instances.models import Instance
 from orchestration.maintenance.models import Check, NodeWork
@@ -335,6 +343,74 @@ def run_item_of(of: Organisation) -> RunItem | None:
     return item
 
 
+def snapshot_of(of: Organisation) -> Snapshot | None:
+    """One of an instance of a customer."""
+    instance = instance_of(of)
+    if instance is None:
+        return None
+    owner = {"organisation": of}
+    since = {"state_since": NOON, "created_at": NOON}
+    repository, _ = BackupRepository.objects.get_or_create(
+        line=instance.line, defaults=owner | since | {"store": a_node(f"store-{of.reference}"),
+        "state": "ready"},
+    )  # fmt: skip
+    Protection.objects.get_or_create(
+        instance=instance, defaults=owner | {"repository": repository, "since": NOON}
+    )
+    found, _ = Snapshot.objects.get_or_create(
+        repository=repository, name="0123abcd",
+        defaults=owner | {"instance": instance, "taken_at": NOON, "ended_at": NOON},
+    )  # fmt: skip
+    return found
+
+
+def _snapshot(of: Organisation) -> Kwargs | None:
+    found = snapshot_of(of)
+    return {"reference": found.instance.reference, "pk": found.pk} if found else None
+
+
+def _repository(of: Organisation) -> BackupRepository | None:
+    found = snapshot_of(of)
+    return found.repository if found else None
+
+
+def drill_of(of: Organisation) -> Drill | None:
+    """A copy that waits for its place."""
+    found = snapshot_of(of)
+    if found is None:
+        return None
+    made, _ = Drill.objects.get_or_create(
+        instance=found.instance, is_copy=True,
+        defaults={"organisation": of, "snapshot": found, "state": "waiting", "state_since": NOON,
+        "until": NOON, "by": "test", "created_at": NOON},
+    )  # fmt: skip
+    return made
+
+
+def relocation_of(of: Organisation) -> Relocation | None:
+    """A move that has only begun."""
+    found = snapshot_of(of)
+    if found is None:
+        return None
+    made, _ = Relocation.objects.get_or_create(
+        instance=found.instance,
+        defaults={"organisation": of, "why": "move", "state": "copying", "state_since": NOON,
+        "by": "test", "created_at": NOON},
+    )  # fmt: skip
+    return made
+
+
+def takeover_of(of: Organisation) -> Takeover | None:
+    """One of a node of the provider."""
+    if of.kind != Kind.PROVIDER:
+        return None
+    made = Takeover.objects.filter(organisation=of).first()
+    return made or Takeover.objects.create(
+        organisation=of, node=a_node("lost"), lost_at=NOON, by="test", created_at=NOON,
+        state="open", state_since=NOON,
+    )  # fmt: skip
+
+
 def _node(of: Organisation) -> Kwargs | None:
     if of.kind != Kind.PROVIDER:
         return None
@@ -594,7 +670,7 @@ ROWS: Mapping[str, Maker] = {
     **_each("mailroom:detail mailroom:again mailroom:place mailroom:dismiss", _mail_in),
     **_each(
         "nodes:detail nodes:live nodes:try_again nodes:confirm_host_key nodes:edit placement:drain "
-        "nodes:command nodes:withdraw",
+        "nodes:command nodes:withdraw backup:give_up backup:keep",
         _node,
     ),
     "nodes:act": lambda of: (found | {"action": "close"}) if (found := _node(of)) else None,
@@ -621,7 +697,15 @@ ROWS: Mapping[str, Maker] = {
     ),
     "webhooks:act": by_reference(endpoint_of, action="disable"),
     "webhooks:replay": _delivery,
-    **_each("instances:of_line metering:of_line monitoring:of_line", _line),
+    **_each(
+        "instances:of_line metering:of_line monitoring:of_line backup:of_line backup:policy", _line
+    ),
+    **_each("backup:detail backup:save_now backup:move", by_reference(instance_of)),
+    **_each("backup:restore backup:copy", _snapshot),
+    **_each("backup:drill backup:end_drill backup:drill_connection", by_reference(drill_of)),
+    **_each("backup:relocation backup:cancel", by_reference(relocation_of)),
+    "backup:takeover": by_reference(takeover_of),
+    "backup:leave": by_reference(_repository),
     "ledger:reverse": by_reference(_entry),
     **_each("ledger:account ledger:letter", _account),
     "ledger:unletter": lambda of: (found | {"code": "AA"}) if (found := _account(of)) else None,

@@ -11,6 +11,9 @@ import subprocess
 import sys
 from pathlib import Path
 
+# Who copies the cluster for a backup, from the same machine.
+BACKUP = "tenantry_backup"
+
 
 def main(programs, asked):
     """Serve until ended; then end the sessions and stop without losing anything."""
@@ -57,6 +60,8 @@ def make(programs, data, asked):
     )
     verb = "ALTER" if f'rolname = "{asked["user"]}"' in known else "CREATE"
     commands = [f"{verb} ROLE {user} LOGIN PASSWORD {password}"]
+    verb = "ALTER" if f'rolname = "{BACKUP}"' in known else "CREATE"
+    commands.append(f"{verb} ROLE {BACKUP} LOGIN REPLICATION PASSWORD {password}")
     if f'datname = "{asked["database"]}"' in known:
         commands.append(f"ALTER DATABASE {database} OWNER TO {user}")
     else:
