@@ -16,9 +16,8 @@ from orchestration.backup import queries, relocations, services, stores, takeove
 from orchestration.backup.access import relocation_for, repository_for, takeover_for
 from orchestration.backup.forms import MoveForm, PolicyForm
 from orchestration.backup.models import BackupRepository, Protection, Relocation, Takeover
-from orchestration.backup.policy import policy_of
+from orchestration.backup.policy import agreed_in_words, policy_of
 from orchestration.backup.states import UNDER_WAY, Stored
-from orchestration.backup.views import agreed_in_words
 from orchestration.instances.access import instance_for, line_for
 from orchestration.nodes.access import node_for
 from orchestration.nodes.models import ComputeNode

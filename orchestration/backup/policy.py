@@ -9,6 +9,7 @@ GIB = 1024**3
 # Twice missed is missed; a snapshot takes its time too.
 PATIENCE = 2
 MARGIN = timedelta(minutes=10)
+_FAR = {"node": "on another node", "network": "in another network", "region": "in another region"}
 DEFAULT_KEEP: Mapping[str, int] = {"hourly": 24, "daily": 7, "weekly": 4}
 
 
@@ -54,3 +55,25 @@ def policy_of(agreed: Mapping[str, Any]) -> Policy | None:
         priority=agreed.get("priority", 50),
         drill_days=agreed.get("drill_days"),
     )
+
+
+def agreed_in_words(policy: Policy | None) -> str:
+    """Return a policy as a sentence; nothing where none was agreed."""
+    if policy is None:
+        return ""
+    keep = policy.keep
+    said = (
+        f"Saved every {_minutes(policy.every_minutes)} {_FAR[policy.where]}, encrypted; kept for "
+        f"{keep['hourly']} hours, {keep['daily']} days and {keep['weekly']} weeks."
+    )
+    if policy.takeover_minutes is not None:
+        away = _minutes(policy.takeover_minutes)
+        said += f" If its machine is lost for {away}, it comes back on another one by itself."
+    return said
+
+
+def _minutes(count: int) -> str:
+    hours, rest = divmod(count, 60)
+    if rest:
+        return f"{count} minutes"
+    return "hour" if hours == 1 else f"{hours} hours"

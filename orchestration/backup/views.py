@@ -16,7 +16,7 @@ from erp.customers.states import Right
 from orchestration.backup import drills, queries, relocations, services
 from orchestration.backup.access import drill_for, relocation_for, snapshot_for
 from orchestration.backup.models import Drill, Protection, Relocation, Snapshot
-from orchestration.backup.policy import Policy, policy_of
+from orchestration.backup.policy import Policy, agreed_in_words, policy_of
 from orchestration.backup.states import DRILL_UNDER_WAY, UNDER_WAY, SnapshotState
 from orchestration.instances.access import instance_for, line_for
 from orchestration.instances.models import Instance
@@ -24,29 +24,6 @@ from orchestration.instances.models import Instance
 SHOWN = 50
 FEW = 10
 EVENTS = 100
-_FAR = {"node": "on another node", "network": "in another network", "region": "in another region"}
-
-
-def agreed_in_words(policy: Policy | None) -> str:
-    """Return a policy as a sentence; nothing where none was agreed."""
-    if policy is None:
-        return ""
-    keep = policy.keep
-    said = (
-        f"Saved every {_minutes(policy.every_minutes)} {_FAR[policy.where]}, encrypted; kept for "
-        f"{keep['hourly']} hours, {keep['daily']} days and {keep['weekly']} weeks."
-    )
-    if policy.takeover_minutes is not None:
-        away = _minutes(policy.takeover_minutes)
-        said += f" If its machine is lost for {away}, it comes back on another one by itself."
-    return said
-
-
-def _minutes(count: int) -> str:
-    hours, rest = divmod(count, 60)
-    if rest:
-        return f"{count} minutes"
-    return "hour" if hours == 1 else f"{hours} hours"
 
 
 @login_required
