@@ -14,7 +14,14 @@ from billing.ledger.models import (
     PartAccount,
     Posting,
 )
-from billing.payments.models import Fee, FeePayment, PaymentAllocation, Payout, Receipt
+from billing.payments.models import (
+    Fee,
+    FeePayment,
+    PaymentAllocation,
+    Payout,
+    Receipt,
+    StatementWish,
+)
 from billing.rating.models import BilledWindow, RatedLine, RatingRun
 from billing.runs.models import BillingRun, RunItem
 from billing.sepa.models import Creditor, Debit, Mandate, SepaRun, Transfer
@@ -55,6 +62,7 @@ __all__ = [
     "SepaRun",
     "Series",
     "ServiceCredit",
+    "StatementWish",
     "Transfer",
     "VatCheck",
 ]

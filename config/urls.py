@@ -32,6 +32,7 @@ urlpatterns = [
     path("monitoring/", include("orchestration.monitoring.urls")),
     path("ledger/", include("billing.ledger.urls")),
     path("reports/", include("billing.reports.urls")),
+    path("statements/", include("billing.reports.statement_urls")),
     path("billing-runs/", include("billing.runs.urls")),
     path("changes/", include("billing.rating.resize_urls")),
     path("simulations/", include("billing.rating.urls")),

@@ -238,3 +238,23 @@ class FeePayment(models.Model):
 
     def __str__(self) -> str:
         return f"{self.receipt_id} pays {self.fee_id}"
+
+
+class StatementWish(models.Model):
+    """A customer who wants a statement of account by mail every month.
+
+    Args:
+        sent_for_on: the first day of the month that the newest one was about.
+    """
+
+    organisation = models.OneToOneField(
+        Organisation, on_delete=models.PROTECT, related_name="statement_wish"
+    )
+    wanted_at = models.DateTimeField()
+    wanted_by = models.CharField(max_length=150)
+    sent_for_on = models.DateField(null=True)
+
+    objects = TenantQuerySet["StatementWish"].as_manager()
+
+    def __str__(self) -> str:
+        return f"statements of {self.organisation_id}"

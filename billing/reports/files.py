@@ -7,6 +7,7 @@ from io import BytesIO
 from typing import Any
 
 import xlsxwriter
+from django.http import HttpResponse, HttpResponseBase, StreamingHttpResponse
 
 from billing.reports.table import Column, Kind, Table, TooLong
 from erp.base.exports import Echo, harmless
@@ -14,6 +15,7 @@ from erp.base.money import Amount, exponent
 
 # A sheet holds 1,048,576 rows; far before that nobody reads it.
 MOST_ROWS = 200_000
+_XLSX = "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet"
 
 
 def csv_lines(table: Table) -> Iterator[str]:
@@ -81,3 +83,14 @@ def _write(
         sheet.write_number(*place, value)
     else:
         sheet.write_string(*place, str(value))
+
+
+def file_of(table: Table, name: str, wanted: str) -> HttpResponseBase:
+    """Return a table as a download: `csv`, streamed, or `xlsx`."""
+    answer: HttpResponseBase
+    if wanted == "csv":
+        answer = StreamingHttpResponse(csv_lines(table), content_type="text/csv; charset=utf-8")
+    else:
+        answer = HttpResponse(workbook(table), content_type=_XLSX)
+    answer.headers["Content-Disposition"] = f'attachment; filename="{name}.{wanted}"'
+    return answer

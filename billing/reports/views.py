@@ -13,7 +13,7 @@ from django.views.decorators.http import require_GET
 from billing.ledger.access import books_for
 from billing.ledger.services import day_in
 from billing.reports import accounts, datev, fec, receivables, resale, sales
-from billing.reports.files import csv_lines, workbook
+from billing.reports.files import file_of
 from billing.reports.forms import AskForm, DatevForm, FecForm, usual
 from billing.reports.table import Asked, Table, shown
 from erp.base.doors import UserRequest, now
@@ -21,7 +21,6 @@ from erp.base.errors import DomainError
 from erp.customers.models import Organisation
 
 PAGE = 50
-_XLSX = "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet"
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,7 +59,7 @@ def report(request: UserRequest, name: str) -> HttpResponseBase:
     asked = form.asked(after="" if is_file else after, limit=None if is_file else PAGE)
     table = kind.make(books, asked)
     if is_file:
-        return _file(table, f"{name}-{asked.end:%Y-%m-%d}", wanted)
+        return file_of(table, f"{name}-{asked.end:%Y-%m-%d}", wanted)
     facts = {
         "table": table,
         "rows": list(shown(table)),
@@ -84,16 +83,6 @@ def _query(request: UserRequest, books: Organisation) -> str:
         if key not in {"after", "format", "books"}
     }
     return urlencode({"books": books.reference, **kept})
-
-
-def _file(table: Table, name: str, wanted: str) -> HttpResponseBase:
-    answer: HttpResponseBase
-    if wanted == "csv":
-        answer = StreamingHttpResponse(csv_lines(table), content_type="text/csv; charset=utf-8")
-    else:
-        answer = HttpResponse(workbook(table), content_type=_XLSX)
-    answer.headers["Content-Disposition"] = f'attachment; filename="{name}.{wanted}"'
-    return answer
 
 
 @login_required

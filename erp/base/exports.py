@@ -11,4 +11,4 @@ class Echo:
 
 def harmless(text: str) -> str:
     """Keep a spreadsheet from running a text as a formula."""
-    return "'" + text if text[:1] in "=+-@\t\r" else text
+    return "'" + text if text and text[0] in "=+-@\t\r" else text

@@ -729,6 +729,10 @@ ROWS: Mapping[str, Maker] = {
         "bank:undo",
         by_reference(bank_item_of),
     ),
+    **_each(
+        "statements:of_organisation statements:mail statements:monthly statements:stop",
+        by_reference(lambda of: of if of.parent else None),
+    ),
     **_each("sepa:of_organisation sepa:sign", by_reference(lambda of: of)),
     **_each("sepa:revoke sepa:make_last", by_reference(mandate_of)),
     **_each("sepa:run sepa:file sepa:sent sepa:refused sepa:cancel", by_reference(sepa_run_of)),

@@ -62,6 +62,8 @@ RUN_TWICE = {
     "billing.ledger.tasks.sweep_anchors": "tests/billing/ledger",
     "billing.payments.tasks.sweep_excess": "tests/billing/payments",
     "billing.payments.tasks.free_excess": "tests/billing/payments",
+    "billing.reports.tasks.sweep_statements": "tests/billing/reports",
+    "billing.reports.tasks.mail_statement": "tests/billing/reports",
     "billing.sepa.tasks.sweep_runs": "tests/billing/sepa",
     "billing.sepa.tasks.work_through": "tests/billing/sepa",
     "billing.sepa.tasks.mark_returned": "tests/billing/sepa",
