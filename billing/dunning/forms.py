@@ -6,9 +6,11 @@ from typing import Any
 
 from django import forms
 
+from billing.dunning.disputes import Objection
 from billing.dunning.models import Action, HoldKind
 from billing.dunning.services import Pause, Wanted
 from billing.invoicing.models import Invoice
+from erp.base.identifiers import reference
 from erp.base.money import Amount, exponent
 from erp.customers.models import Organisation
 from erp.tickets.models import Ticket
@@ -124,3 +126,23 @@ class DayForm(forms.Form):
     def day(self, otherwise: date) -> date:
         """Return the day; what cannot be read is another one."""
         return self.cleaned_data["until"] if self.is_valid() else otherwise
+
+
+class DisputeForm(forms.Form):
+    """What is wrong with an invoice."""
+
+    key = forms.RegexField(
+        r"^K-[0-9A-Z]{8}$", initial=lambda: reference("K"), widget=forms.HiddenInput()
+    )
+    line = forms.IntegerField(
+        label="Line", required=False, min_value=1, max_value=9999,
+        help_text="Its place on the invoice; empty: the whole.",
+    )  # fmt: skip
+    why = forms.CharField(
+        label="What is wrong?", max_length=20_000, widget=forms.Textarea(attrs={"rows": 6})
+    )
+
+    def objection(self) -> Objection:
+        """Return what was typed."""
+        typed = self.cleaned_data
+        return Objection(typed["why"], typed["key"], typed["line"])

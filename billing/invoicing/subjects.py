@@ -20,23 +20,26 @@ class Invoices:
         found = visible(user).filter(Q(number=number) & ~Q(number="") | Q(reference=number.upper()))
         invoice = found.order_by("-pk").first()
         if invoice is None or not position:
-            return _invoice(invoice) if invoice else None
-        return _line(invoice, position) if position.isascii() and position.isdigit() else None
+            return subject_of(invoice) if invoice else None
+        is_number = position.isascii() and position.isdigit()
+        return line_subject(invoice, int(position[:6])) if is_number else None
 
     def search(self, user: AnyUser, words: str, *, limit: int) -> Sequence[Subject]:
         """Return the invoices whose number begins with the words, the newest first."""
         found = visible(user).filter(Q(number__istartswith=words) | Q(reference=words.upper()))
-        return [_invoice(one) for one in found.order_by("-pk")[:limit]]
+        return [subject_of(one) for one in found.order_by("-pk")[:limit]]
 
 
-def _invoice(invoice: Invoice) -> Subject:
+def subject_of(invoice: Invoice) -> Subject:
+    """Return an invoice as what a ticket is about."""
     path = reverse("invoices:detail", args=[invoice.reference])
     title = f"{invoice}, {invoice.organisation.name}"
     return Subject("invoice", invoice.reference, title, path, invoice.organisation_id)
 
 
-def _line(invoice: Invoice, position: str) -> Subject | None:
-    line = invoice.lines.filter(position=int(position[:6])).first()
+def line_subject(invoice: Invoice, position: int) -> Subject | None:
+    """Return a line of an invoice as what a ticket is about; None where there is no such line."""
+    line = invoice.lines.filter(position=position).first()
     if line is None:
         return None
     path = reverse("invoices:line", args=[invoice.reference, line.position])
