@@ -35,6 +35,18 @@ UNION ALL
 SELECT 'message of ' || t.reference FROM erp_message m JOIN erp_ticket t ON t.id = m.ticket_id
     WHERE m.organisation_id <> t.organisation_id
 UNION ALL
+SELECT 'file ' || f.reference FROM erp_messagefile f JOIN erp_message m ON m.id = f.message_id
+    WHERE f.organisation_id <> m.organisation_id
+UNION ALL
+SELECT 'link of ' || t.reference FROM erp_ticketlink l JOIN erp_ticket t ON t.id = l.ticket_id
+    WHERE l.organisation_id <> t.organisation_id
+UNION ALL
+SELECT 'satisfaction of ' || t.reference FROM erp_satisfaction s
+    JOIN erp_ticket t ON t.id = s.ticket_id WHERE s.organisation_id <> t.organisation_id
+UNION ALL
+SELECT 'ticket merged into ' || o.reference FROM erp_ticket t
+    JOIN erp_ticket o ON o.id = t.merged_into_id WHERE t.organisation_id <> o.organisation_id
+UNION ALL
 SELECT 'delivery ' || d.webhook_id FROM erp_delivery d JOIN erp_endpoint e ON e.id = d.endpoint_id
     WHERE d.organisation_id <> e.organisation_id
 UNION ALL

@@ -75,12 +75,19 @@ class Group:
 
 def groups_for(rights: frozenset[str], path: str) -> tuple[Group, ...]:
     """Return the navigation of a reader with these rights who is at this path."""
+    open_to = [
+        (entry, url)
+        for entry in getattr(settings, "NAVIGATION", ENTRIES)
+        if (url := _address(entry.url_name)) and (not entry.rights or entry.rights & rights)
+    ]
+    # One place stands inside another: the reader is at the inner one.
+    here = max(
+        (url for _, url in open_to if path.startswith(url) and url != "/"), default="", key=len
+    )
     found: dict[str, list[Link]] = {}
-    for entry in getattr(settings, "NAVIGATION", ENTRIES):
-        url = _address(entry.url_name)
-        if url and (not entry.rights or entry.rights & rights):
-            link = Link(entry.label, url, entry.icon, path.startswith(url) and url != "/")
-            found.setdefault(entry.group, []).append(link)
+    for entry, url in open_to:
+        link = Link(entry.label, url, entry.icon, url == here)
+        found.setdefault(entry.group, []).append(link)
     return tuple(Group(title, tuple(links)) for title, links in found.items())
 
 

@@ -13,7 +13,7 @@ from erp.base.doors import UserRequest, now
 from erp.base.journal import history
 from erp.contracts import services as contracts
 from erp.contracts.access import contract_for, contract_to_start
-from erp.customers.access import organisation_for, rights_of
+from erp.customers.access import memberships_of, organisation_for, rights_of
 from erp.customers.states import Right
 from erp.customers.viewing import may_view_as
 from erp.tickets import queries, working
@@ -48,6 +48,9 @@ def inbox(request: UserRequest) -> HttpResponse:
         "whose": _WHOSE,
         "queues": list(queries.queues_of(request.user)),
         "counts": queries.counts(request.user, at),
+        "reads_mails": any(
+            one.organisation.parent_id is None for one in memberships_of(request.user)
+        ),
         "now": at,
     }
     return render(request, "tickets/inbox.html", facts)
