@@ -2,6 +2,7 @@
 
 import pytest
 
+from erp.audit import children_belong_to_their_parent
 from erp.contracts.models import Contract
 from erp.customers.states import Role
 from erp.desk.models import CannedAnswer, TicketTemplate
@@ -255,3 +256,16 @@ def test_a_file_is_a_download_for_who_reads_its_message(tree: Tree) -> None:
     assert stranger.get(f"/tickets/file/{seen.reference}").status_code == 404
     bob = a_client(a_member(tree.reseller, Role.SUPPORT))
     assert bob.get(f"/tickets/file/{internal.reference}").status_code == 200
+
+
+def test_the_audit_finds_a_ticket_that_goes_on_elsewhere(tree: Tree) -> None:
+    ticket = a_ticket(tree)
+    services.close(ticket, at=NOON, by="bob")
+    assert children_belong_to_their_parent() == []
+    other = services.open_ticket(tree.sibling, subject="x", body="y", at=NOON, by="eve")
+
+    Ticket.objects.filter(pk=ticket.pk).update(merged_into=other)
+
+    assert children_belong_to_their_parent() == [
+        f"ticket merged into {other.reference} belongs to another organisation"
+    ]
