@@ -36,8 +36,9 @@ def desk(db: None) -> tuple[User, Ticket]:
         tree.customer, subject="A question about the invoice of last month and the one before it",
         wish=Wish(priority=Priority.LOW), **facts,  # type: ignore[arg-type]
     )  # fmt: skip
-    note = {"is_staff": True, "is_internal": True}
-    services.reply(ticket, "Their disk is full.", at=NOON, by=agent.username, **note)
+    services.reply(
+        ticket, "Their disk is full.", at=NOON, by=agent.username, is_staff=True, is_internal=True
+    )
     files = [File("screenshot.png", "image/png", b"png")]
     services.reply(ticket, QUOTE, at=NOON, by=ann.username, files=files)
     working.did(ticket, "Started Our site: disk was full", at=NOON, by=agent.username)
