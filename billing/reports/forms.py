@@ -90,3 +90,18 @@ class DatevForm(forms.Form):
 def usual(year: date, today: date, currency: str) -> dict[str, Any]:
     """Return the usual values: this financial year up to today."""
     return {"from": year, "to": today, "currency": currency, "account": "", "basis": "invoiced"}
+
+
+class ProofForm(forms.Form):
+    """Which days a compliance proof is about, both included."""
+
+    start = _day("From")
+    end = _day("To")
+
+    def clean(self) -> dict[str, Any]:
+        """The last day is not before the first."""
+        cleaned: dict[str, Any] = super().clean() or {}
+        first, last = cleaned.get("start"), cleaned.get("end")
+        if first and last and last < first:
+            self.add_error("end", "The last day is before the first.")
+        return cleaned

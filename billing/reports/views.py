@@ -1,23 +1,36 @@
 """Pages and files of reports, and the exports for the tax office and the tax adviser."""
 
+import tempfile
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from datetime import timedelta
 from typing import Any
 
 from django.contrib.auth.decorators import login_required
-from django.http import HttpResponse, HttpResponseBase, StreamingHttpResponse
-from django.shortcuts import render
+from django.http import FileResponse, HttpResponse, HttpResponseBase, StreamingHttpResponse
+from django.shortcuts import redirect, render
+from django.urls import reverse
 from django.utils.http import urlencode
-from django.views.decorators.http import require_GET
+from django.views.decorators.http import require_GET, require_POST
 
 from billing.ledger.access import books_for
 from billing.ledger.services import day_in
-from billing.reports import accounts, datev, fec, receivables, resale, sales
+from billing.reports import (
+    accounts,
+    compliance,
+    datev,
+    fec,
+    proof_archive,
+    receivables,
+    resale,
+    sales,
+)
 from billing.reports.files import file_of
-from billing.reports.forms import AskForm, DatevForm, FecForm, usual
+from billing.reports.forms import AskForm, DatevForm, FecForm, ProofForm, usual
 from billing.reports.table import Asked, Table, shown
 from erp.base.doors import UserRequest, now
 from erp.base.errors import DomainError
+from erp.base.periods import month_of
 from erp.customers.models import Organisation
 
 PAGE = 50
@@ -143,4 +156,50 @@ def datev_file(request: UserRequest) -> HttpResponseBase:
 def _stream(parts: Any, name: str, content_type: str) -> StreamingHttpResponse:
     answer = StreamingHttpResponse(parts, content_type=content_type)
     answer.headers["Content-Disposition"] = f'attachment; filename="{name}"'
+    return answer
+
+
+@login_required
+@require_GET
+def proof(request: UserRequest) -> HttpResponse:
+    """Ask everything that an auditor asks about a period, and show the answers."""
+    books, choices = books_for(request.user, request.GET.get("books", ""))
+    today = day_in(books, now())
+    last_month = month_of(month_of(now()).start - timedelta(days=1))
+    usual_days = {
+        "start": last_month.start.date(),
+        "end": min((last_month.end - timedelta(days=1)).date(), today),
+    }
+    is_asked = "start" in request.GET
+    form = ProofForm(request.GET if is_asked else None, initial=usual_days)
+    found = compliance.look(books, **form.cleaned_data) if is_asked and form.is_valid() else None
+    facts = {
+        "form": form,
+        "proof": found,
+        "books": books,
+        "choices": choices,
+        "view": "proof",
+        "reports": REPORTS.items(),
+    }
+    status = 422 if is_asked and form.errors else 200
+    return render(request, "reports/proof.html", facts, status=status)
+
+
+@login_required
+@require_POST
+def proof_file(request: UserRequest) -> HttpResponseBase:
+    """Make the proof anew and send it as a file; its hash goes into the journal of the books."""
+    books, _ = books_for(request.user, request.POST.get("books", ""))
+    form = ProofForm(request.POST)
+    if not form.is_valid():
+        return redirect(f"{reverse('reports:proof')}?books={books.reference}")
+    days = form.cleaned_data
+    found = compliance.look(books, **days)
+    # Beyond this it is kept on disk while it is sent.
+    target = tempfile.SpooledTemporaryFile(max_size=8 * 1024 * 1024)  # noqa: SIM115  (the answer closes it)
+    made = proof_archive.write(found, target, at=now(), by=request.user.get_username())
+    target.seek(0)
+    name = f"proof-{books.reference}-{days['start']}-{days['end']}.zip"
+    answer = FileResponse(target, as_attachment=True, filename=name, content_type="application/zip")
+    answer.headers["X-Manifest-SHA256"] = made.manifest_sha256
     return answer

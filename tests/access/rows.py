@@ -236,6 +236,13 @@ def invoice_of(of: Organisation) -> Invoice | None:
     return made
 
 
+_MISSED: dict[str, Any] = {
+    "position": 1, "description": "A month", "share": "99.5", "agreed": "99.9", "percent": "10",
+    "base_minor": 100, "minor": 10, "measured_seconds": "1", "down_seconds": "1",
+    "unseen_seconds": "0", "stopped_seconds": "0", "failing": [], "more_failing": 0,
+}  # fmt: skip
+
+
 def service_credit_of(of: Organisation) -> ServiceCredit | None:
     """One that waits for a decision."""
     invoice = invoice_of(of)
@@ -245,7 +252,7 @@ def service_credit_of(of: Organisation) -> ServiceCredit | None:
         invoice=invoice, month_on=MONTH["starts_at"].date(),
         defaults={
             "organisation": of, "issuer": invoice.issuer, "contract": invoice.contract,
-            "currency": "EUR", "net_minor": 10, "lines": [], "created_at": NOON,
+            "currency": "EUR", "net_minor": 10, "lines": [_MISSED], "created_at": NOON,
             "state": "drafted", "state_since": NOON,
         },
     )  # fmt: skip
