@@ -140,8 +140,9 @@ SELECT 'payout ' || x.reference || ' has no entry of its amount' FROM billing_pa
 JOIN billing_receipt r ON r.id = x.receipt_id
 WHERE NOT EXISTS (SELECT FROM billing_entry e JOIN billing_posting p ON p.entry_id = e.id
     JOIN billing_account a ON a.id = p.account_id WHERE e.organisation_id = r.issuer_id
-    AND e.key = 'payout:' || x.reference AND p.minor = -x.minor AND a.part =
-        CASE WHEN x.kind IN ('transfer', 'refused') THEN 'transit' ELSE 'bank' END)
+    AND e.key = 'payout:' || x.reference AND p.minor = -x.minor
+    AND a.part = ANY(CASE WHEN x.kind IN ('transfer', 'refused') THEN ARRAY['transit']
+        WHEN x.kind = 'expired' THEN ARRAY['expired', 'fee'] ELSE ARRAY['bank'] END))
 UNION ALL
 SELECT 'invoice ' || i.reference || ' and the payments of it differ'
 FROM billing_invoice i WHERE i.paid_minor <> (SELECT coalesce(sum(a.minor), 0)

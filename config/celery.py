@@ -61,6 +61,7 @@ TIMETABLE = {
         _every(30, "billing.dunning.tasks.sweep_lifts"),
         _every(30, "billing.vat.tasks.sweep_vat_numbers"),
         _every(600, "billing.ledger.tasks.sweep_deferrals"),
+        _every(600, "billing.payments.tasks.sweep_expired_credit"),
         _every(1800, "billing.ledger.tasks.sweep_anchors"),
     )
 }

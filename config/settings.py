@@ -189,6 +189,8 @@ SPECTACULAR_SETTINGS = {
 USAGE_SOURCE = "orchestration.metering.source.StoredUsage"
 # Whom the sweep of old samples asks what is billed for good: erp.ports.SettlementSource.
 SETTLEMENT_SOURCE = "billing.rating.source.BilledUsage"
+# Who keeps prepaid credit; invoicing asks it when an invoice is issued.
+PREPAID_SOURCE = "billing.payments.prepaid.PrepaidReceipts"
 # How long single samples are kept at least; their sums by hour and day stay.
 SAMPLES_KEPT_DAYS = env.whole("TENANTRY_SAMPLES_KEPT_DAYS", 400)
 # Where credits read how services kept their promises: the port is erp.ports.AvailabilitySource.

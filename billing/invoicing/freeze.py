@@ -32,10 +32,13 @@ _SERVICES = "S1"
 _TO_COME = "-"
 
 
-def snapshot_of(invoice: Invoice) -> dict[str, Any]:
+def snapshot_of(invoice: Invoice, *, prepaid_minor: int = 0) -> dict[str, Any]:
     """Return parties, lines, tax with its rule, dates and totals, checked against each other.
 
     The number comes last, see `numbered`.
+
+    Args:
+        prepaid_minor: what prepaid credit pays of it in the moment of its issue.
 
     Raises:
         Inconsistent: the invoice contradicts itself, or lacks what a document must say.
@@ -57,7 +60,11 @@ def snapshot_of(invoice: Invoice) -> dict[str, Any]:
         lines=tuple(line(one, formats) for one in invoice.lines.all()),
         taxes=tuple(tax(one, language) for one in invoice.taxes),
         totals=Totals(
-            invoice.net_minor, invoice.tax_minor, invoice.total_minor, 0, invoice.total_minor
+            invoice.net_minor,
+            invoice.tax_minor,
+            invoice.total_minor,
+            prepaid_minor,
+            invoice.total_minor - prepaid_minor,
         ),
         language=language,
         profile=Profile(invoice.organisation.invoice_format),

@@ -2,7 +2,7 @@
 
 What can be made ready is made before the numbers are taken: who takes numbers waits for the commit
 of who took the last ones. Locks are taken in one order, by all that publish: the invoices, the
-journals of the buyers, the series, the books.
+prepaid credit, the journals of the buyers, the series, the books.
 """
 
 import json
@@ -20,6 +20,7 @@ from billing.invoicing import notices, numbering
 from billing.invoicing.booking import book
 from billing.invoicing.freeze import numbered, snapshot_of
 from billing.invoicing.models import Invoice, InvoiceLine
+from billing.invoicing.prepaid import prepaid_source
 from billing.invoicing.states import Kind, State
 from billing.invoicing.tax import Decision
 from billing.invoicing.taxation import date_of, taxes_of
@@ -78,7 +79,9 @@ def issue_all(invoices: Sequence[Invoice], *, at: datetime, by: str) -> dict[int
             refused[one.pk] = refusal
         else:
             fresh.append(one)
-    refused |= publish(fresh, at=at, by=by)
+    held = prepaid_source().held(fresh, at=at)
+    prepaid = {key: sum(shares.values()) for key, shares in held.items()}
+    refused |= publish(fresh, at=at, by=by, prepaid=prepaid)
     issued = [one for one in fresh if one.pk not in refused]
     # An invoice issued anew bills the windows that the one it replaces marked.
     rating.mark_billed(
@@ -88,14 +91,27 @@ def issue_all(invoices: Sequence[Invoice], *, at: datetime, by: str) -> dict[int
         for line in one.lines.all()
     )
     _settle([one for one in issued if not one.total_minor], at=at, by=by)
+    for one in issued:
+        if one.pk in held:
+            prepaid_source().pay(one, held[one.pk], at=at, by=by)
+            one.refresh_from_db(fields=["state", "state_since", "state_reason", "paid_minor"])
     return refused
 
 
-def publish(invoices: Sequence[Invoice], *, at: datetime, by: str) -> dict[int, DomainError]:
+def publish(
+    invoices: Sequence[Invoice],
+    *,
+    at: datetime,
+    by: str,
+    prepaid: Mapping[int, int] | None = None,
+) -> dict[int, DomainError]:
     """Give drafts or credit notes their numbers, documents and entries, and tell who renders them.
 
     The caller holds the rows, all of one issuer and kind, in a transaction. What cannot be printed
     is refused, by its key, and takes no number.
+
+    Args:
+        prepaid: what prepaid credit pays of each, by its key.
 
     Raises:
         DateBeforeLast: the series has a later date already.
@@ -104,7 +120,7 @@ def publish(invoices: Sequence[Invoice], *, at: datetime, by: str) -> dict[int, 
         return {}
     ((issuer, kind),) = {(one.issuer, one.kind) for one in invoices}
     on = date_of(issuer, at)
-    ready, refused = _made_ready(invoices, on)
+    ready, refused = _made_ready(invoices, on, prepaid or {})
     if not ready:
         return refused
     issued = [one.invoice for one in ready]
@@ -132,7 +148,7 @@ def publish(invoices: Sequence[Invoice], *, at: datetime, by: str) -> dict[int, 
 
 
 def _made_ready(
-    invoices: Sequence[Invoice], on: date
+    invoices: Sequence[Invoice], on: date, prepaid: Mapping[int, int]
 ) -> tuple[list[Ready], dict[int, DomainError]]:
     ready: list[Ready] = []
     refused: dict[int, DomainError] = {}
@@ -140,7 +156,7 @@ def _made_ready(
         days = 0 if one.corrects_id else one.organisation.payment_days
         one.issued_on, one.due_on = on, on + timedelta(days=days)
         try:
-            ready.append(Ready(one, snapshot_of(one)))
+            ready.append(Ready(one, snapshot_of(one, prepaid_minor=prepaid.get(one.pk, 0))))
         except DomainError as refusal:
             refused[one.pk] = refusal
     return ready, refused

@@ -45,6 +45,7 @@ class Part(StrEnum):
     OPENING = "opening"
     TRANSIT = "transit"
     FEE = "fee"
+    EXPIRED = "expired"
 
 
 @dataclass(frozen=True, slots=True)

@@ -51,7 +51,7 @@ PCG = chart(
     ("7063", "Set-up fees", _INCOME, "revenue.setup"),
     ("709", "Rebates granted", _INCOME, ""),
     ("756", "Exchange gains on receivables", _INCOME, "exchange_gain"),
-    ("758", "Other income", _INCOME, "fee"),
+    ("758", "Other income", _INCOME, "fee expired"),
     ("890", "Opening balance", _EQUITY, "opening"),
 )
 
@@ -79,7 +79,7 @@ SKR03 = chart(
     ("2150", "Exchange losses", _EXPENSE, "exchange_loss"),
     ("2400", "Irrecoverable receivables", _EXPENSE, "write_off"),
     ("2660", "Exchange gains", _INCOME, "exchange_gain"),
-    ("2700", "Other income", _INCOME, "fee"),
+    ("2700", "Other income", _INCOME, "fee expired"),
     ("4100", "Wages", _EXPENSE, ""),
     ("4210", "Rent", _EXPENSE, ""),
     ("4240", "Energy", _EXPENSE, ""),
@@ -113,6 +113,7 @@ SIMPLE = chart(
     ("4010", "Usage", _INCOME, "revenue.metered"),
     ("4020", "Set-up fees", _INCOME, "revenue.setup"),
     ("4030", "Fees of late payers", _INCOME, "fee"),
+    ("4040", "Expired credit of customers", _INCOME, "expired"),
     ("4900", "Exchange gains", _INCOME, "exchange_gain"),
     ("6000", "Running costs", _EXPENSE, ""),
     ("6100", "Bank charges", _EXPENSE, "bank_charges"),

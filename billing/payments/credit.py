@@ -12,7 +12,7 @@ from billing.ledger.chart import Part
 from billing.ledger.lettering import letter_item, unletter
 from billing.ledger.models import Journal, Posting
 from billing.payments import fees
-from billing.payments.left import check_credit, locked_receipt
+from billing.payments.left import check_credit, check_valid, locked_receipt
 from billing.payments.models import (
     NOT_MONEY,
     PaymentAllocation,
@@ -35,7 +35,11 @@ from erp.base.lifecycle import move
 from erp.base.money import Amount
 
 # Where a payout is booked that the account at the bank does not show by itself.
-_PARTS = {PayoutKind.TRANSFER: Part.TRANSIT, PayoutKind.REFUSED: Part.TRANSIT}
+_PARTS = {
+    PayoutKind.TRANSFER: Part.TRANSIT,
+    PayoutKind.REFUSED: Part.TRANSIT,
+    PayoutKind.EXPIRED: Part.EXPIRED,
+}
 
 
 class UndoneAlready(DomainError):
@@ -63,7 +67,7 @@ def allocate(
 
     Raises:
         NotOpen, MoreThanOwed: the invoice does not take it.
-        NoSuchCredit: the receipt does not have it.
+        NoSuchCredit, CreditExpired: the receipt does not have it, or not any more.
         OthersInvoice: it is of somebody else.
     """
     (row,) = locked({invoice.pk: minor})
@@ -77,6 +81,7 @@ def allocate(
         raise OthersInvoice
     if not 0 < minor <= row.open_minor:
         raise MoreThanOwed(f"{row} has {Amount(row.open_minor, row.currency)} open.")
+    check_valid(money, at)
     check_credit(money, minor)
     made = PaymentAllocation.objects.create(
         organisation_id=money.organisation_id, receipt=money, invoice=row, minor=minor
@@ -186,7 +191,7 @@ def _fact(made: Payout) -> ledger.Fact:
     chart = ledger.chart_of(receipt.issuer, on=made.paid_on)
     return ledger.Fact(
         key=f"payout:{made.reference}",
-        journal=Journal.BANK,
+        journal=Journal.MISC if made.kind == PayoutKind.EXPIRED else Journal.BANK,
         currency=receipt.currency,
         description=f"{PayoutKind(made.kind).label} of {receipt.reference}: {made.why}",
         amounts={

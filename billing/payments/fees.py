@@ -14,7 +14,7 @@ from billing.ledger import services as ledger
 from billing.ledger.chart import Part
 from billing.ledger.lettering import letter_item, unletter
 from billing.ledger.models import Journal, Posting
-from billing.payments.left import check_credit, locked_receipt
+from billing.payments.left import check_credit, check_valid, locked_receipt
 from billing.payments.models import Fee, FeeKind, FeePayment, Receipt
 from erp.base.errors import DomainError
 from erp.base.journal import record
@@ -99,6 +99,7 @@ def pay(receipt: Receipt, fee: Fee, *, at: datetime, by: str) -> FeePayment:
     if parties != (money.organisation_id, money.issuer_id, money.currency) or not row.open_minor:
         raise NothingOpen(f"Nothing of {row} can be paid by {money}.")
     minor = min(row.open_minor, money.credit_minor)
+    check_valid(money, at)
     check_credit(money, minor)
     made = FeePayment.objects.create(
         organisation_id=money.organisation_id, receipt=money, fee=row, minor=minor

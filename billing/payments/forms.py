@@ -1,7 +1,9 @@
 """What an accountant types when money came in."""
 
+from datetime import UTC, datetime, time, timedelta
 from decimal import Decimal
 from typing import Any
+from zoneinfo import ZoneInfo
 
 from django import forms
 
@@ -20,6 +22,7 @@ from billing.payments.models import (
 from billing.payments.services import Money
 from erp.base.identifiers import reference
 from erp.base.money import Amount, exponent
+from erp.customers.models import Organisation
 
 
 def new_key() -> str:
@@ -67,6 +70,55 @@ class PaymentForm(forms.Form):
         typed = dict(self.cleaned_data)
         typed["minor"], typed["method"] = typed.pop("amount"), Method(typed["method"])
         return Money(**typed)
+
+
+class TopUpForm(forms.Form):
+    """Money that a customer pays in advance; it pays invoices as they are issued."""
+
+    key = forms.RegexField(r"^K-[0-9A-Z]{8}$", initial=new_key, widget=forms.HiddenInput())
+    amount = forms.DecimalField(max_digits=18, min_value=Decimal("0.001"))
+    received_on = forms.DateField(
+        label="Received on", widget=forms.DateInput(attrs={"type": "date"})
+    )
+    method = forms.ChoiceField(choices=[(one.value, one.label) for one in BY_HAND])
+    bank_reference = forms.CharField(
+        max_length=140, required=False, help_text="As the bank statement names it."
+    )
+    valid_until = forms.DateField(
+        label="Valid through",
+        required=False,
+        widget=forms.DateInput(attrs={"type": "date"}),
+        help_text="The last day on which it pays invoices. Empty: it does not expire.",
+    )
+
+    def __init__(self, payer: Organisation, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self.payer = payer
+        self.fields["amount"].label = f"Amount in {payer.currency}"
+
+    def clean_amount(self) -> int:
+        """Return minor units."""
+        return in_minor(self.cleaned_data["amount"], self.payer.currency)
+
+    def money(self) -> Money:
+        """Return what was typed of the money."""
+        typed = self.cleaned_data
+        return Money(
+            key=typed["key"],
+            minor=typed["amount"],
+            received_on=typed["received_on"],
+            method=Method(typed["method"]),
+            bank_reference=typed["bank_reference"],
+        )
+
+    def expires_at(self) -> datetime | None:
+        """Return the moment in which the last day is over where the books are kept."""
+        last = self.cleaned_data["valid_until"]
+        if last is None:
+            return None
+        seller = self.payer.parent or self.payer
+        zone = ZoneInfo(seller.time_zone)
+        return datetime.combine(last + timedelta(days=1), time(), tzinfo=zone).astimezone(UTC)
 
 
 class DifferenceForm(forms.Form):

@@ -1,5 +1,7 @@
 """What a receipt has left: read under its lock, and never used twice."""
 
+from datetime import datetime
+
 from billing.payments.models import NOT_MONEY, Receipt
 from erp.base.errors import DomainError
 from erp.base.money import Amount
@@ -9,6 +11,22 @@ class NoSuchCredit(DomainError):
     """The payment has less left than that."""
 
     code = "no_such_credit"
+
+
+class CreditExpired(DomainError):
+    """This credit has expired: it pays nothing any more."""
+
+    code = "credit_expired"
+
+
+def check_valid(receipt: Receipt, at: datetime) -> None:
+    """Refuse credit that has expired.
+
+    Raises:
+        CreditExpired: names the moment.
+    """
+    if receipt.expires_at and receipt.expires_at <= at:
+        raise CreditExpired(f"The credit {receipt} expired on {receipt.expires_at:%Y-%m-%d}.")
 
 
 def locked_receipt(receipt: Receipt) -> Receipt:

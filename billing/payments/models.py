@@ -38,6 +38,7 @@ class PayoutKind(models.TextChoices):
     MISTAKE = "mistake", "Recorded by mistake"
     TRANSFER = "transfer", "Refund by file"
     REFUSED = "refused", "Refused by the bank"
+    EXPIRED = "expired", "Expired credit"
 
 
 class Receipt(models.Model):
@@ -62,6 +63,9 @@ class Receipt(models.Model):
     bank_reference = models.CharField(max_length=140, blank=True)
     recorded_at = models.DateTimeField()
     recorded_by = models.CharField(max_length=150)
+    # Paid in advance: it pays the payer's invoices as they are issued, until it expires.
+    is_prepaid = models.BooleanField(default=False)
+    expires_at = models.DateTimeField(null=True, blank=True)
     allocated_minor = models.BigIntegerField(default=0, editable=False)
     paid_out_minor = models.BigIntegerField(default=0, editable=False)
 
@@ -74,11 +78,23 @@ class Receipt(models.Model):
                 fields=["issuer", "organisation"],
                 condition=Q(amount_minor__gt=F("allocated_minor") + F("paid_out_minor")),
                 name="receipt_with_credit",
-            )
+            ),
+            models.Index(
+                fields=["issuer", "organisation", "expires_at"],
+                condition=Q(
+                    is_prepaid=True,
+                    amount_minor__gt=F("allocated_minor") + F("paid_out_minor"),
+                ),
+                name="receipt_prepaid",
+            ),
         ]
         constraints = [
             models.UniqueConstraint(fields=["issuer", "idempotency_key"], name="receipt_once"),
             models.CheckConstraint(name="receipt_positive", condition=Q(amount_minor__gt=0)),
+            models.CheckConstraint(
+                name="receipt_only_prepaid_expires",
+                condition=Q(expires_at=None) | Q(is_prepaid=True),
+            ),
             models.CheckConstraint(
                 name="receipt_never_overallocated",
                 condition=Q(allocated_minor__gte=0, allocated_minor__lte=F("amount_minor")),

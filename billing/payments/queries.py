@@ -1,8 +1,10 @@
 """Which receipts a reader sees."""
 
 from collections.abc import Collection
+from dataclasses import dataclass
+from datetime import datetime
 
-from django.db.models import Exists, F, OuterRef, Prefetch, Q, QuerySet, Sum
+from django.db.models import Exists, F, Min, OuterRef, Prefetch, Q, QuerySet, Sum
 
 from billing.invoicing.models import Invoice
 from billing.invoicing.states import State
@@ -82,3 +84,21 @@ def fees_payable_by(receipt: Receipt) -> QuerySet[Fee]:
         minor__gt=F("paid_minor") + F("waived_minor"),
     )
     return owed.select_related("invoice").order_by("pk")
+
+
+@dataclass(frozen=True, slots=True)
+class Left:
+    """What prepaid credit of one currency is left, and when the first of it expires."""
+
+    currency: str
+    minor: int
+    expires_at: datetime | None
+
+
+def left_by_currency(found: QuerySet[Receipt], at: datetime) -> list[Left]:
+    """Return what is left of some receipts at a moment; what has expired is not."""
+    valid = found.filter(Q(expires_at=None) | Q(expires_at__gt=at))
+    left = F("amount_minor") - F("allocated_minor") - F("paid_out_minor")
+    some = valid.annotate(left=left).filter(left__gt=0).order_by("currency").values("currency")
+    sums = some.annotate(minor=Sum("left"), first=Min("expires_at"))
+    return [Left(one["currency"], one["minor"], one["first"]) for one in sums]

@@ -84,6 +84,7 @@ class Payment:
 
     Args:
         shares: keys of invoices to minor units; what is left is the payer's credit.
+        is_prepaid: it pays invoices by itself as they are issued, until it expires.
     """
 
     issuer: Organisation
@@ -91,6 +92,8 @@ class Payment:
     currency: str
     money: Money
     shares: Mapping[int, int] = field(default_factory=dict)
+    is_prepaid: bool = False
+    expires_at: datetime | None = None
 
     @property
     def allocated_minor(self) -> int:
@@ -109,8 +112,9 @@ class Payment:
         its = (receipt.amount_minor, receipt.received_on, receipt.method, receipt.bank_reference)
         first = receipt.allocations.order_by("pk")[: max(len(self.shares), 1)]
         shares = {one.invoice_id: one.minor for one in first} if self.shares else {}
-        parties = (receipt.organisation_id, receipt.currency)
-        return mine == its and shares == self.shares and parties == (self.payer.pk, self.currency)
+        terms = (receipt.organisation_id, receipt.currency, receipt.is_prepaid, receipt.expires_at)
+        asked = (self.payer.pk, self.currency, self.is_prepaid, self.expires_at)
+        return mine == its and shares == self.shares and terms == asked
 
 
 def record_payment(invoice: Invoice, money: Money, *, at: datetime, by: str) -> Receipt:
@@ -212,6 +216,8 @@ def _receive(payment: Payment, *, at: datetime, by: str) -> Receipt:
         currency=payment.currency,
         received_on=money.received_on,
         bank_reference=money.bank_reference,
+        is_prepaid=payment.is_prepaid,
+        expires_at=payment.expires_at,
         recorded_at=at,
         recorded_by=by,
     )

@@ -1,11 +1,12 @@
-"""Free what was paid in excess of credited invoices: found by a sweep, each by its own task."""
+"""Free what was paid in excess, and forfeit credit that expired: sweeps, each by its own task."""
 
 from typing import Any
 
 from celery import shared_task
 
 from billing.invoicing.models import Invoice
-from billing.payments import excess, queries
+from billing.payments import excess, prepaid, queries
+from billing.payments.models import Receipt
 from erp.base.doors import now
 
 BATCH = 500
@@ -24,3 +25,18 @@ def free_excess(*, invoice: int, **_: Any) -> None:
     found = Invoice.objects.filter(pk=invoice).first()
     if found:
         excess.free(found, at=now())
+
+
+@shared_task(ignore_result=True)
+def sweep_expired_credit(**_: Any) -> None:
+    """Hand every prepaid credit that has expired to its own task."""
+    for pk in prepaid.expired(now()).values_list("pk", flat=True)[:BATCH]:
+        forfeit_credit.delay(receipt=pk)
+
+
+@shared_task(ignore_result=True, acks_late=True)
+def forfeit_credit(*, receipt: int, **_: Any) -> None:
+    """Forfeit what is left of one expired credit; running it twice forfeits it once."""
+    found = Receipt.objects.filter(pk=receipt).first()
+    if found:
+        prepaid.forfeit(found, at=now())

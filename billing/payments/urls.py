@@ -2,11 +2,13 @@
 
 from django.urls import path
 
-from billing.payments import desk, views
+from billing.payments import credits, desk, views
 
 app_name = "payments"
 urlpatterns = [
     path("", views.listing, name="list"),
+    path("prepaid", credits.listing, name="prepaid"),
+    path("prepaid/<str:reference>/new", credits.top_up, name="top_up"),
     path("of-invoice/<str:reference>", views.of_invoice, name="of_invoice"),
     path("of/<str:reference>", views.of_organisation, name="of_organisation"),
     path("record/<str:reference>", views.record, name="record"),

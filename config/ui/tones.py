@@ -35,7 +35,8 @@ _LOOKS: Mapping[Look, str] = {
     OPEN: "open",
     STOPPED: "stopped paused",
     DRAFT: "draft drafted new",
-    IDLE: "idle ended closed destroyed wiped retired credited cancelled skipped unknown",
+    IDLE: "idle ended closed destroyed wiped retired credited cancelled skipped unknown "
+    "used expired",
 }
 _BY_WORD = {word: look for look, words in _LOOKS.items() for word in words.split()}
 

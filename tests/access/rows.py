@@ -570,6 +570,7 @@ ROWS: Mapping[str, Maker] = {
         "organisations:view_as tickets:customer payments:of_organisation",
         by_reference(lambda of: of),
     ),
+    "payments:top_up": by_reference(lambda of: of if of.kind == Kind.CUSTOMER else None),
     "organisations:revoke_token": _token,
     **_each(
         "catalogue:price_list catalogue:end_list simulations:price_list",
