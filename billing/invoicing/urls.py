@@ -2,7 +2,7 @@
 
 from django.urls import path
 
-from billing.invoicing import views
+from billing.invoicing import spent, views
 
 app_name = "invoices"
 urlpatterns = [
@@ -10,6 +10,7 @@ urlpatterns = [
     path("export.csv", views.export, name="export"),
     path("of-contract/<str:reference>", views.of_contract, name="of_contract"),
     path("cost-so-far/<str:reference>", views.cost_so_far, name="cost_so_far"),
+    path("spent/<str:reference>", spent.fragment, name="spent"),
     path("<str:reference>", views.detail, name="detail"),
     path("<str:reference>/lines/<int:position>", views.line, name="line"),
     path("<str:reference>/changes", views.changes, name="changes"),

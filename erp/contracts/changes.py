@@ -17,6 +17,7 @@ from erp.base.periods import month_of
 from erp.catalogue.models import Plan, Price, PriceList, Upgrades
 from erp.catalogue.queries import NoPrices, price_list_of, prices_of
 from erp.contracts import dated
+from erp.contracts.budgets import check_budget
 from erp.contracts.models import Contract, ContractLine, LineChange, LinePrice
 from erp.contracts.queries import committed_minor
 from erp.contracts.services import NotInForce, tell
@@ -223,7 +224,7 @@ def change(line: ContractLine, wish: Wish, *, at: datetime, by: str) -> LineChan
     Raises:
         KeyReused: the key names another wish.
         ChangedMeanwhile, ShownTooLongAgo: it is not what was seen.
-        OverLimit: it costs more than the credit limit leaves.
+        OverLimit, OverBudget: it costs more than the credit limit or a hard budget leaves.
         NotInForce, NothingChanges, NotOfThisOffer, AnotherPlace, ChangePlanned, NoPrices: see
             `outlook`.
     """
@@ -263,7 +264,10 @@ def _moment(wish: Wish, at: datetime) -> datetime:
 
 def _check_limit(buyer: Organisation, found: Outlook, at: datetime) -> None:
     limit, contract = buyer.credit_limit_minor, found.line.contract
-    if limit is None or found.more_minor <= 0:
+    if found.more_minor <= 0:
+        return
+    check_budget(buyer, found.more_minor, contract.currency, at=at, contract=contract)
+    if limit is None:
         return
     after = committed_minor(buyer, contract.currency, at=at) + found.more_minor
     if after > limit:

@@ -6,7 +6,7 @@ from functools import partial
 from typing import Any
 
 from django.contrib.postgres.constraints import ExclusionConstraint
-from django.contrib.postgres.fields import DateTimeRangeField, RangeOperators
+from django.contrib.postgres.fields import ArrayField, DateTimeRangeField, RangeOperators
 from django.db import models
 from django.db.models import F, Func, Q
 
@@ -241,6 +241,41 @@ class LineChange(Stateful):
             models.CheckConstraint(
                 name="linechange_quantity_positive", condition=Q(to_quantity__gt=0)
             ),
+        ]
+
+    def __str__(self) -> str:
+        return self.reference
+
+
+class Budget(models.Model):
+    """What a customer, or one of its services, may cost in a month, without tax.
+
+    Somebody is told when the month's cost reaches a part of it; a hard one refuses orders and
+    changes that would go beyond.
+    """
+
+    organisation = models.ForeignKey(Organisation, on_delete=models.PROTECT, related_name="budgets")
+    contract = models.OneToOneField(
+        Contract, null=True, blank=True, on_delete=models.PROTECT, related_name="budget"
+    )
+    reference = models.CharField(max_length=12, unique=True, default=partial(reference, "Y"))
+    monthly_minor = models.BigIntegerField()
+    currency = models.CharField(max_length=3)
+    # At which percentages of it somebody is told, once a month each.
+    alerts = ArrayField(models.PositiveSmallIntegerField(), default=list, blank=True)
+    is_hard = models.BooleanField(default=False)
+    set_at = models.DateTimeField()
+    set_by = models.CharField(max_length=150)
+    watched_at = models.DateTimeField(null=True, blank=True)
+
+    objects = TenantQuerySet["Budget"].as_manager()
+
+    class Meta:
+        constraints = [
+            models.UniqueConstraint(
+                fields=["organisation"], condition=Q(contract=None), name="budget_one_per_customer"
+            ),
+            models.CheckConstraint(name="budget_positive", condition=Q(monthly_minor__gt=0)),
         ]
 
     def __str__(self) -> str:

@@ -41,8 +41,13 @@ def committed_minor(buyer: Organisation, currency: str, *, at: datetime) -> int:
     the included; what began in the last month counts with its set-up, also when it has ended:
     nobody slips below the limit by ordering and ending.
     """
-    month = Period(add_months(at, -1, anchor=at.day), at)
     sold = Contract.objects.filter(organisation=buyer, currency=currency)
+    return committed_of(sold, currency, at=at)
+
+
+def committed_of(sold: QuerySet[Contract], currency: str, *, at: datetime) -> int:
+    """Return what some contracts in a currency cost in a month, see `committed_minor`."""
+    month = Period(add_months(at, -1, anchor=at.day), at)
     running = sold.filter(state__in=[State.ACTIVE, State.SUSPENDED])
     begun = Order.objects.filter(contract__in=sold.filter(starts_at__gt=month.start))
     set_up = sum(setup_minor(order.prices, currency) for order in begun.only("prices"))

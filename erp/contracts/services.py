@@ -13,6 +13,7 @@ from erp.base.nudges import announce
 from erp.base.secret_parameters import shown
 from erp.catalogue import backup
 from erp.contracts import wholesale
+from erp.contracts.budgets import check_budget
 from erp.contracts.models import Contract, ContractLine, LinePrice
 from erp.contracts.queries import committed_minor, first_month_minor
 from erp.contracts.states import State
@@ -36,6 +37,9 @@ def order(buyer: Organisation, wish: orders.Wish, *, by: str, at: datetime) -> O
 
     An order above it stays placed until the seller decides. What was decided stays so: asking for
     it again costs one statement and no lock.
+
+    Raises:
+        OverBudget: it would go beyond the buyer's hard budget; nothing is stored.
     """
     earlier = orders.earlier_of(buyer, wish)
     if earlier and earlier.state != Ordered.PLACED:
@@ -47,6 +51,8 @@ def order(buyer: Organisation, wish: orders.Wish, *, by: str, at: datetime) -> O
 def _order(buyer: Organisation, wish: orders.Wish, *, by: str, at: datetime) -> Order:
     """The row of the buyer is locked: two orders at once cannot both slip below the limit."""
     placed = orders.place(buyer, wish, by=by, at=at)
+    if placed.state == Ordered.PLACED:
+        check_budget(buyer, first_month_minor(placed), placed.currency, at=at)
     if placed.state == Ordered.PLACED and _within_limit(placed, at):
         _accept(placed, by="credit limit", at=at)
     return placed

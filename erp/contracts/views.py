@@ -81,6 +81,7 @@ def detail(request: UserRequest, reference: str) -> HttpResponse:
         "may_end": State.ENDED in arrows,
         "may_change": bool(arrows),
         "may_resize": Right.ORDER in rights and contract.state == State.ACTIVE,
+        "may_budget": Right.PAY in rights,
         "may_see_invoices": Right.SEE_INVOICES in rights,
         "crumbs": [("Services", "/services/")],
     }

@@ -58,6 +58,7 @@ def detail(request: UserRequest, reference: str) -> HttpResponse:
         "may_add_member": Right.MANAGE_MEMBERS in rights,
         "may_add_customer": Right.MANAGE_CUSTOMERS in rights and found.kind != Kind.CUSTOMER,
         "may_add_reseller": Right.MANAGE_CUSTOMERS in rights and found.kind == Kind.PROVIDER,
+        "pays": Right.PAY in rights,
         "sees_account": bool(rights & {Right.SEE_INVOICES, Right.MANAGE_CUSTOMERS}),
         "reads_mails": bool(
             rights & {Right.MANAGE_MEMBERS, Right.MANAGE_CUSTOMERS, Right.ANSWER_TICKETS}

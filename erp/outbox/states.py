@@ -65,6 +65,7 @@ EVENTS: Mapping[str, str] = {
     "service.changed": "A service was started, stopped, ended, or its parameters changed",
     "maintenance.planned": "Planned work on services was announced, moved or cancelled",
     "invoice.issued": "An invoice was issued",
+    "budget.reached": "What a month costs has reached a part of a budget",
 }
 TEST_EVENT = "endpoint.test"
 

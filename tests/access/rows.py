@@ -664,6 +664,9 @@ ROWS: Mapping[str, Maker] = {
     ),
     **_each("services:parameters changes:line", by_reference(contract_of, position=1)),
     "services:cancel_change": _change,
+    "services:budget_of_service": by_reference(contract_of),
+    "services:budget": lambda of: {"organisation": of.reference},
+    "invoices:spent": by_reference(contract_of),
     **_each(
         "tickets:detail tickets:reply tickets:close api:tickets-detail api:tickets-messages "
         "tickets:route tickets:take tickets:merge tickets:link tickets:act tickets:judge",

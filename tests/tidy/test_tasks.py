@@ -67,6 +67,8 @@ RUN_TWICE = {
     "billing.sepa.tasks.sweep_runs": "tests/billing/sepa",
     "billing.sepa.tasks.work_through": "tests/billing/sepa",
     "billing.sepa.tasks.mark_returned": "tests/billing/sepa",
+    "billing.invoicing.tasks.sweep_budgets": "tests/billing/invoicing",
+    "billing.invoicing.tasks.watch_budget": "tests/billing/invoicing",
     "billing.payments.tasks.sweep_expired_credit": "tests/billing/payments",
     "billing.payments.tasks.forfeit_credit": "tests/billing/payments",
     "billing.vat.tasks.sweep_vat_numbers": "tests/billing/vat",
