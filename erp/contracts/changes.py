@@ -16,7 +16,7 @@ from erp.base.money import Amount
 from erp.base.periods import month_of
 from erp.catalogue.models import Plan, Price, PriceList, Upgrades
 from erp.catalogue.queries import NoPrices, price_list_of, prices_of
-from erp.contracts import dated
+from erp.contracts import dated, wholesale
 from erp.contracts.budgets import check_budget
 from erp.contracts.models import Contract, ContractLine, LineChange, LinePrice
 from erp.contracts.queries import committed_minor
@@ -203,7 +203,7 @@ def planned_of(line: ContractLine) -> LineChange | None:
 
 def _list_of(contract: Contract, at: datetime) -> PriceList | None:
     try:
-        return price_list_of(contract.seller, contract.currency, at)
+        return price_list_of(contract.seller, contract.currency, at, buyer=contract.organisation)
     except NoPrices:
         return None
 
@@ -224,6 +224,7 @@ def change(line: ContractLine, wish: Wish, *, at: datetime, by: str) -> LineChan
     Raises:
         KeyReused: the key names another wish.
         ChangedMeanwhile, ShownTooLongAgo: it is not what was seen.
+        ResellerAtLimit: the seller's own credit does not take it.
         OverLimit, OverBudget: it costs more than the credit limit or a hard budget leaves.
         NotInForce, NothingChanges, NotOfThisOffer, AnotherPlace, ChangePlanned, NoPrices: see
             `outlook`.
@@ -248,6 +249,8 @@ def change(line: ContractLine, wish: Wish, *, at: datetime, by: str) -> LineChan
     _store(found.repriced)
     if found.effective_at <= at:
         _take_effect(made, at=at, by=by)
+        if found.more_minor > 0:
+            wholesale.check_limit(contract, at=at)
     else:
         record(contract, "change_planned", at=at, by=by, **_details(made))
         tell(contract, "change_planned", at=at)

@@ -82,7 +82,10 @@ def accept(order: Order, *, by: str, at: datetime) -> Contract:
     Raises:
         IllegalMove, StaleState: it was decided before.
         ResellerAtLimit: its seller's own credit does not take it.
+        OverBudget: the buyer's hard budget does not take it any more.
     """
+    buyer = Organisation.objects.select_for_update(no_key=True).get(pk=order.organisation_id)
+    check_budget(buyer, first_month_minor(order), order.currency, at=at)
     wholesale.check_room(order, at=at)
     return _accept(order, by=by, at=at)
 

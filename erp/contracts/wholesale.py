@@ -123,6 +123,29 @@ def check_room(order: Order, *, at: datetime) -> None:
             )
 
 
+def check_limit(contract: Contract, *, at: datetime) -> None:
+    """Refuse what has just become of a contract when its seller would owe too much for it.
+
+    The caller holds the buyer's row, and is rolled back.
+
+    Raises:
+        ResellerAtLimit: the words are for the reseller and name no price to the buyer.
+    """
+    with scope.everything("a customer's change counts on its seller's credit"):
+        resellers = Organisation.objects.filter(pk=contract.seller_id, kind=Kind.RESELLER)
+        if not resellers.exclude(credit_limit_minor=None).exists():
+            return
+        seller = resellers.select_for_update(no_key=True).get()
+        limit = seller.credit_limit_minor
+        if limit is None or owed_monthly_minor(seller, contract.currency, at=at) <= limit:
+            return
+        raise ResellerAtLimit(
+            f"{seller.name} has reached its credit limit with {_name_of_parent(seller)}: "
+            "its provider raises it, or a service has to end first.",
+            limit=str(Amount(limit, contract.currency)),
+        )
+
+
 def _name_of_parent(seller: Organisation) -> str:
     return seller.parent.name if seller.parent else "its provider"
 

@@ -9,6 +9,7 @@ from erp.base import scope
 from erp.base.journal import history
 from erp.contracts import budgets, changes, services
 from erp.contracts.models import Budget, Contract, LineChange
+from erp.customers.models import Organisation
 from erp.customers.states import Role
 from erp.orders.models import Order
 from tests.erp.builders import (
@@ -68,6 +69,23 @@ def test_a_change_is_held_to_the_budget_of_the_service_and_of_the_customer(tree:
 
     assert changes.change(line, wish(big), at=LATER, by="alice").state == "applied"
     assert LineChange.objects.count() == 1
+
+
+def test_what_waited_is_held_to_the_budget_when_the_seller_accepts_it(tree: Tree) -> None:
+    plan = a_plan(tree.provider)
+    a_price_list(tree.reseller, plan)
+    hard(tree, 1500)
+    Organisation.objects.filter(pk=tree.customer.pk).update(credit_limit_minor=0)
+    waiting = [
+        services.order(tree.customer, a_wish(plan, key), by="alice", at=NOON)
+        for key in ("K-1", "K-2")
+    ]
+    assert [one.state for one in waiting] == ["placed", "placed"]
+
+    services.accept(waiting[0], by="bob", at=NOON)
+    with pytest.raises(budgets.OverBudget):
+        services.accept(waiting[1], by="bob", at=NOON)
+    assert Contract.objects.count() == 1
 
 
 @pytest.mark.django_db(transaction=True)

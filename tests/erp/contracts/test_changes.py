@@ -16,6 +16,7 @@ from erp.contracts import changes, services
 from erp.contracts.models import Contract, ContractLine, LineChange, LinePrice
 from erp.contracts.states import ChangeState
 from erp.contracts.tasks import apply_change, sweep_changes
+from erp.contracts.wholesale import ResellerAtLimit
 from erp.customers.models import Organisation
 from tests.erp.builders import NOON, Tree, a_contract, a_plan, a_price_list, a_tree
 
@@ -187,6 +188,17 @@ def test_what_cannot_be_says_why_and_changes_nothing(
 
     assert not LineChange.objects.exists()
     assert stored(line) == before
+
+
+def test_an_upgrade_is_held_to_the_credit_of_the_seller(
+    tree: Tree, line: ContractLine, big: Plan
+) -> None:
+    Organisation.objects.filter(pk=tree.reseller.pk).update(credit_limit_minor=3999)
+    with pytest.raises(ResellerAtLimit):
+        changes.change(line, wish(big), at=LATER, by="alice")
+    assert ContractLine.objects.get().plan == line.plan
+    Organisation.objects.filter(pk=tree.reseller.pk).update(credit_limit_minor=4000)
+    assert changes.change(line, wish(big), at=LATER, by="alice").state == "applied"
 
 
 @pytest.mark.django_db(transaction=True)

@@ -11,7 +11,7 @@ import erp.base.identifiers
 
 class Migration(migrations.Migration):
     dependencies = [
-        ("erp", "0013_mails_about_maintenance"),
+        ("erp", "0016_service_levels"),
     ]
 
     operations = [

@@ -6,7 +6,7 @@ from django.db import migrations, models
 
 class Migration(migrations.Migration):
     dependencies = [
-        ("billing", "0017_fees_are_claimed"),
+        ("billing", "0020_debits_by_file"),
         ("erp", "0013_mails_about_maintenance"),
     ]
 
