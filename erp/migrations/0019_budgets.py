@@ -11,7 +11,7 @@ import erp.base.identifiers
 
 class Migration(migrations.Migration):
     dependencies = [
-        ("erp", "0016_service_levels"),
+        ("erp", "0018_plans_promise_backups"),
     ]
 
     operations = [

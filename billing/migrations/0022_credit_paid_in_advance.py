@@ -6,7 +6,7 @@ from django.db import migrations, models
 
 class Migration(migrations.Migration):
     dependencies = [
-        ("billing", "0020_debits_by_file"),
+        ("billing", "0021_statements_are_mailed"),
         ("erp", "0013_mails_about_maintenance"),
     ]
 
