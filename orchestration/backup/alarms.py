@@ -6,12 +6,14 @@ from erp.tickets.models import Ticket
 from erp.tickets.services import report_cause, resolve_cause
 from erp.tickets.states import State as Ticketed
 from orchestration.backup import queries
-from orchestration.backup.models import BackupRepository, Protection, Snapshot
+from orchestration.backup.models import BackupRepository, Protection, Relocation, Snapshot
 from orchestration.backup.policy import policy_of
 from orchestration.backup.states import SnapshotState, Stored
 
 BY = "backup"
 MOST = 500
+# What was moved, restored or taken over should answer after this.
+STUCK = timedelta(minutes=30)
 
 
 def tell(*, at: datetime) -> None:
@@ -24,7 +26,11 @@ def tell(*, at: datetime) -> None:
     known = set(_open_causes("store:"))
     for cause in sorted(set(broken) - known):
         _tell_broken(cause, broken[cause], at=at)
-    for cause in sorted((told - set(late)) | (known - set(broken))):
+    stuck = {f"going:{row.reference}": row for row in queries.stuck(at, after=STUCK)[:MOST]}
+    heard = set(_open_causes("going:"))
+    for cause in sorted(set(stuck) - heard):
+        _tell_stuck(cause, stuck[cause], at=at)
+    for cause in sorted((told - set(late)) | (known - set(broken)) | (heard - set(stuck))):
         resolve_cause(cause, body="It is as it should be again.", at=at, by=BY)
 
 
@@ -57,6 +63,19 @@ def _tell_late(cause: str, row: Protection, *, at: datetime) -> None:
         at=at,
         by=BY,
         contract=instance.line.contract,
+    )
+
+
+def _tell_stuck(cause: str, row: Relocation, *, at: datetime) -> None:
+    line = row.instance.line
+    report_cause(
+        cause,
+        organisation=row.organisation,
+        subject=f"{line.name} is not back yet",
+        body=f"Its {row.why} began {row.created_at:%Y-%m-%d %H:%M} UTC. {row.state_reason}"[:4000],
+        at=at,
+        by=BY,
+        contract=line.contract,
     )
 
 

@@ -3,6 +3,7 @@
 from django.contrib import messages
 from django.contrib.auth.decorators import login_required
 from django.core.exceptions import PermissionDenied
+from django.db.models import Q
 from django.http import HttpResponse
 from django.shortcuts import redirect, render
 from django.views.decorators.http import require_GET, require_http_methods, require_POST
@@ -21,8 +22,10 @@ from orchestration.backup.states import UNDER_WAY, Stored
 from orchestration.instances.access import instance_for, line_for
 from orchestration.nodes.access import node_for
 from orchestration.nodes.models import ComputeNode
-from orchestration.nodes.states import State
+from orchestration.nodes.queries import PATIENCE
+from orchestration.nodes.states import SET_ASIDE, State
 
+LOST = Q(state=State.UNREACHABLE) | Q(failures__gte=PATIENCE, state__in=SET_ASIDE)
 PAGE = 50
 FEW = 20
 MOST = 200
@@ -51,7 +54,7 @@ def overview(request: UserRequest) -> HttpResponse:
         "next_url": f"?before={page[PAGE - 1].pk}" if len(page) > PAGE else "",
         "under_way": moves.filter(state__in=UNDER_WAY).order_by("-priority", "pk")[:MOST],
         "takeovers": Takeover.objects.visible_to(request.user).select_related("node")[:FEW],
-        "lost": ComputeNode.objects.visible_to(request.user).filter(state=State.UNREACHABLE)[:FEW],
+        "lost": ComputeNode.objects.visible_to(request.user).filter(LOST)[:FEW],
         "stores": queries.stores(),
         "broken": BackupRepository.objects.visible_to(request.user)
         .filter(state=Stored.READY)

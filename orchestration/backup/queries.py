@@ -19,6 +19,7 @@ from orchestration.backup.policy import policy_of
 from orchestration.backup.states import (
     DRILL_UNDER_WAY,
     UNDER_WAY,
+    Going,
     Open,
     SnapshotState,
     Stored,
@@ -113,6 +114,40 @@ def to_tend(at: datetime, *, every: timedelta) -> QuerySet[BackupRepository]:
     due = Q(asked_at=None) | Q(asked_at__lte=at - every)
     kept = BackupRepository.objects.filter(due, state__in=[Stored.READY, Stored.LEFT])
     return kept.filter(tended=F("tend_asked")).exclude(line__backup={}).order_by("pk")
+
+
+def to_leave(at: datetime, *, after: timedelta) -> QuerySet[BackupRepository]:
+    """Return the repositories that nothing can be written to: their store is away for so long."""
+    away = BackupRepository.objects.filter(state=Stored.READY, store__last_seen_at__lte=at - after)
+    return away.exclude(store__failures=0).order_by("pk")
+
+
+def to_move(at: datetime, *, pause: timedelta) -> QuerySet[Instance]:
+    """Return the running instances of draining nodes that can be moved, longest there first.
+
+    One whose move failed waits a while; what is saved nowhere cannot move by itself.
+    """
+    tried = Relocation.objects.filter(instance=OuterRef("pk"))
+    busy = tried.filter(Q(state__in=UNDER_WAY) | Q(state_since__gte=at - pause))
+    there = Instance.objects.filter(
+        partition__node__state=nodes.State.DRAINING,
+        partition__node__failures=0,
+        requested_state=Requested.STARTED,
+        state=State.STARTED,
+        protection__repository__isnull=False,
+    )
+    return there.filter(~Exists(busy)).order_by("pk")
+
+
+def moving_off(node_pk: int) -> int:
+    """Return how many instances are leaving a node just now."""
+    return Relocation.objects.filter(source_node=node_pk, state__in=UNDER_WAY).count()
+
+
+def stuck(at: datetime, *, after: timedelta) -> QuerySet[Relocation]:
+    """Return what should be back since long and is not."""
+    late = Relocation.objects.filter(state=Going.STARTING, state_since__lte=at - after)
+    return late.select_related("organisation", "instance__line__contract").order_by("pk")
 
 
 def to_end() -> QuerySet[BackupRepository]:

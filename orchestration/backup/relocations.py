@@ -20,6 +20,8 @@ from orchestration.instances.states import Requested
 from orchestration.nodes.models import ComputeNode, ComputePartition
 
 BY = "backup"
+# So many instances leave a draining node at the same time.
+AT_ONCE = 2
 # A step that takes longer is given up where nothing was changed yet.
 LONGEST = {
     Going.COPYING: timedelta(hours=6),
@@ -49,6 +51,14 @@ def ask_move(
     row.asked_number, row.wished_node = number, to
     row.save(update_fields=["asked_number", "wished_node"])
     return row
+
+
+def empty(instance_pk: int, *, at: datetime) -> None:
+    """Begin to move an instance off its draining node, a few of a node at the same time."""
+    instance = Instance.objects.select_related("node", "line").get(pk=instance_pk)
+    node = instance.node
+    if node is not None and queries.moving_off(node.pk) < AT_ONCE:
+        ask_move(instance, at=at, by=BY, why=f"{node.name} is drained")
 
 
 @transaction.atomic

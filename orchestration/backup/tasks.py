@@ -12,6 +12,10 @@ from erp.base.errors import DomainError
 from orchestration.backup import alarms, drills, queries, relocations, services, takeovers
 
 BATCH = 200
+# A store that is away for so long is given up for new snapshots: another one is begun.
+STORE_PATIENCE = timedelta(hours=6)
+# An instance of a draining node whose move failed is tried again after this.
+TRY_AGAIN = timedelta(minutes=30)
 TEND_EVERY = timedelta(hours=6)
 # With four tidyings a day, all of the data are read again within a week.
 PARTS = 28
@@ -27,6 +31,8 @@ def sweep_backups(**_: Any) -> None:
         services.tend(pk, part=_part(at), at=at)
     for repository in queries.to_end()[:BATCH]:
         services.forget(repository, at=at)
+    for away in queries.to_leave(at, after=STORE_PATIENCE)[:BATCH]:
+        services.leave_store(away, at=at, by="backup", why="its store is away for too long")
     alarms.tell(at=at)
 
 
@@ -42,6 +48,8 @@ def sweep_relocations(**_: Any) -> None:
     at = now()
     keys = queries.relocations_under_way().values_list("pk", flat=True)[:BATCH]
     _each(relocations.advance, keys, at=at)
+    drained = queries.to_move(at, pause=TRY_AGAIN).values_list("pk", flat=True)[:BATCH]
+    _each(relocations.empty, drained, at=at)
     _each(takeovers.close, queries.open_takeovers().values_list("pk", flat=True)[:BATCH], at=at)
 
 

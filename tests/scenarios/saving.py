@@ -28,19 +28,17 @@ COUNTER = Path(__file__).resolve().parents[1] / "fleet" / "releases" / "counter"
 HOURLY = {"every_minutes": 60, "keep": {"hourly": 24}}
 
 
-@pytest.fixture(scope="module")
-def machines() -> Iterator[Fleet]:
+def three_hosts(wheels: Path | None = None) -> Iterator[Fleet]:
     why = missing()
     if not why and not shutil.which("restic", path=PATH):
         why = "there is no restic (Debian's package restic)"
     if why:
         pytest.skip(f"NO FLEET: tests on real SSH hosts are left out: {why}")
-    with Fleet(3) as running:
+    with Fleet(3, wheels=wheels) as running:
         yield running
 
 
-@pytest.fixture
-def nodes(machines: Fleet) -> Iterator[list[ComputeNode]]:
+def nodes_of(machines: Fleet) -> Iterator[list[ComputeNode]]:
     """Three enrolled hosts; afterwards they are as they came from the factory."""
     yield [enrolled(host) for host in machines.hosts]
     for _, link, _ in list(connections._open.values()):
@@ -51,6 +49,16 @@ def nodes(machines: Fleet) -> Iterator[list[ComputeNode]]:
             host.power_cut()
         host.run_on_disk("rm -rf upper work own && mkdir upper work")
         host.power_on()
+
+
+@pytest.fixture(scope="module")
+def machines() -> Iterator[Fleet]:
+    yield from three_hosts()
+
+
+@pytest.fixture
+def nodes(machines: Fleet) -> Iterator[list[ComputeNode]]:
+    yield from nodes_of(machines)
 
 
 def host_of(machines: Fleet, node: ComputeNode | None) -> Host:

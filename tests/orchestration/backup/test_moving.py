@@ -4,9 +4,10 @@ from datetime import timedelta
 
 import pytest
 
+from erp.tickets.models import Ticket
 from orchestration.allocation import services as allocation
-from orchestration.backup import relocations, services, takeovers, tasks
-from orchestration.backup.models import Protection, Relocation, Takeover, Witness
+from orchestration.backup import alarms, relocations, services, takeovers, tasks
+from orchestration.backup.models import BackupRepository, Protection, Relocation, Takeover, Witness
 from orchestration.instances.models import Instance
 from orchestration.nodes.models import ComputeNode, ComputePartition, NodeRoom
 from tests.orchestration.backup.saved import HOURLY, a_snapshot, saved_instance
@@ -205,6 +206,50 @@ def test_before_the_agreed_time_nothing_is_given_up() -> None:
     ComputeNode.objects.filter(pk=node.pk).update(state="ready", failures=0)
     tasks.sweep_takeovers()
     assert not Witness.objects.exists()
+
+
+def test_a_draining_node_is_emptied_a_few_at_a_time() -> None:
+    instance = saved_instance()
+    a_snapshot(instance)
+    tasks.sweep_relocations()
+    assert not Relocation.objects.exists()
+    ComputeNode.objects.filter(name="first").update(state="draining")
+    tasks.sweep_relocations()
+    tasks.sweep_relocations()
+    row = Relocation.objects.get()
+    assert (row.instance, row.why, row.state) == (instance, "move", "copying")
+    relocations.cancel(row, at=LATER, by="test")
+    tasks.sweep_relocations()
+    assert Relocation.objects.count() == 1
+
+
+def test_what_does_not_come_back_is_told_once() -> None:
+    instance = saved_instance()
+    services.restore(instance, a_snapshot(instance), at=NOON, by="test")
+    alarms.tell(at=LATER)
+    assert not Ticket.objects.exists()
+    late = NOON + timedelta(minutes=31)
+    alarms.tell(at=late)
+    alarms.tell(at=late)
+    ticket = Ticket.objects.get()
+    assert "is not back yet" in ticket.subject
+    Relocation.objects.update(state="done")
+    alarms.tell(at=late)
+    ticket.refresh_from_db()
+    assert ticket.state == "closed"
+
+
+def test_a_store_that_is_away_for_long_is_followed_by_another() -> None:
+    instance = saved_instance()
+    ComputeNode.objects.filter(name="second").update(
+        failures=3, state="unreachable", last_seen_at=LATER - timedelta(hours=7)
+    )
+    for _ in range(3):
+        tasks.sweep_backups()
+    found = BackupRepository.objects.order_by("pk").values_list("store__name", "state")
+    assert list(found) == [("second", "left"), ("third", "ready")]
+    assert Protection.objects.get().repository == BackupRepository.objects.get(state="ready")
+    assert instance.protection.asked == 0
 
 
 def test_what_was_never_saved_fails_and_says_why() -> None:
