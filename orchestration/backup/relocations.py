@@ -11,7 +11,7 @@ from django.db import transaction
 
 from erp.base.journal import record
 from erp.base.lifecycle import move
-from orchestration.backup import places, queries, services
+from orchestration.backup import places, pointing, queries, services
 from orchestration.backup.models import Protection, Relocation, Snapshot
 from orchestration.backup.states import BEFORE_SWITCH, UNDER_WAY, Going, Why
 from orchestration.instances import states as instances
@@ -189,6 +189,10 @@ def _finish(row: Relocation, *, at: datetime) -> bool:
     away = row.away_at or row.created_at
     seconds = int((instance.state_since - away).total_seconds())
     move(row, Going.DONE, at=at, by=BY, why=f"it answers; it was away for {seconds} s", also=also)
+    followed = pointing.follow(row, at=at)
+    if followed:
+        said = f"{followed} services that named its old place name the new one"
+        record(row, "followed", at=at, by=BY, why=said)
     services.touch(instance.node_id)
     return True
 

@@ -6,13 +6,14 @@ import pytest
 
 from erp.tickets.models import Ticket
 from orchestration.allocation import services as allocation
-from orchestration.backup import alarms, relocations, services, takeovers, tasks
+from orchestration.backup import alarms, pointing, relocations, services, takeovers, tasks
 from orchestration.backup.models import BackupRepository, Protection, Relocation, Takeover, Witness
+from orchestration.backup.states import Going, Why
 from orchestration.instances.models import Instance
 from orchestration.nodes.models import ComputeNode, ComputePartition, NodeRoom
 from tests.orchestration.backup.saved import HOURLY, a_snapshot, saved_instance
 from tests.orchestration.backup.test_protecting import told
-from tests.orchestration.builders import NOON
+from tests.orchestration.builders import NOON, a_line
 
 pytestmark = pytest.mark.django_db
 LATER = NOON + timedelta(minutes=20)
@@ -83,6 +84,43 @@ def test_a_move_goes_step_by_step_and_holds_what_it_leaves() -> None:
     assert step(row) == "done"
     assert still(row) == "done"
     assert row.lost_seconds == 0
+
+
+def test_what_named_the_old_place_names_the_new_one() -> None:
+    instance = saved_instance()
+    source = instance.partition
+    ComputePartition.objects.filter(node__name="third").update(
+        address="10.0.0.9", address6="fd00::9", port_first=30000
+    )
+    target = ComputePartition.objects.get(node__name="third", name="p0")
+    assert source is not None
+    source.address6 = "fd00::1"
+    given = {
+        "backend": "http://127.0.0.1:21003/path?a=127.0.0.1:21000",
+        "other": "http://127.0.0.1:21010/",
+        "longer": "http://5127.0.0.1:210001/",
+        "six": "http://[fd00::1]:21000/",
+        "count": 21000,
+    }
+    assert pointing.renamed(given, source, target) == {
+        "backend": "http://10.0.0.9:30003/path?a=10.0.0.9:30000",
+        "other": "http://127.0.0.1:21010/",
+        "longer": "http://5127.0.0.1:210001/",
+        "six": "http://[fd00::9]:30000/",
+        "count": 21000,
+    }
+
+    site = a_line(instance.organisation, parameters={"title": "at 127.0.0.1:21000"})
+    strange = a_line(parameters={"title": "at 127.0.0.1:21000"})
+    row = services.begin(
+        instance, Why.MOVE, Going.STARTING, at=NOON, by="test", snapshot=a_snapshot(instance)
+    )
+    Relocation.objects.filter(pk=row.pk).update(target=target, generation=1, away_at=NOON)
+    assert step(row) == "done"
+    site.refresh_from_db()
+    strange.refresh_from_db()
+    assert site.parameters["title"] == "at 10.0.0.9:30000"
+    assert strange.parameters["title"] == "at 127.0.0.1:21000"
 
 
 def test_a_move_that_is_called_off_leaves_everything_as_it_was() -> None:
