@@ -9,6 +9,7 @@ from datetime import datetime, timedelta
 from django.db import IntegrityError, transaction
 
 from erp.base.errors import DomainError
+from erp.base.journal import record
 from erp.base.lifecycle import move
 from erp.base.secrets import reveal, seal
 from erp.tickets.services import report_cause, resolve_cause
@@ -82,16 +83,18 @@ def advance(drill_pk: int, *, at: datetime) -> None:
 
 def _place(row: Drill, *, at: datetime) -> None:
     there = [row.instance.node_id] if row.instance.node_id and not row.is_copy else []
-    found, reasons = places.find(row.instance, but=there)
+    found, _ = places.find(row.instance, but=there)
     if found is None and there:
-        found, reasons = places.find(row.instance, but=[])
+        found, _ = places.find(row.instance, but=[])
     if found is None:
-        Drill.objects.filter(pk=row.pk).update(state_reason="; ".join(reasons)[:2000])
+        # On which nodes it does not fit, and why, is for operators: the dry run tells them.
+        Drill.objects.filter(pk=row.pk).update(state_reason="it waits for a free place")
         return
     places.hold(found, row.reference)
     also = {"partition": found, "node_id": found.node_id, "started_at": at}
-    said = f"snapshot {row.snapshot.name} is restored on {found}"
+    said = f"snapshot {row.snapshot.name} is restored"
     move(row, Drilled.RESTORING, at=at, by=BY, why=said, also=also)
+    record(row, "placed", at=at, by=BY, why=str(found))
     services.touch(found.node_id)
 
 
