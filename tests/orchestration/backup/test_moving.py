@@ -89,7 +89,7 @@ def test_a_move_goes_step_by_step_and_holds_what_it_leaves() -> None:
 def test_what_named_the_old_place_names_the_new_one() -> None:
     instance = saved_instance()
     source = instance.partition
-    ComputePartition.objects.filter(node__name="third").update(
+    ComputePartition.objects.filter(node__name="third", name="p0").update(
         address="10.0.0.9", address6="fd00::9", port_first=30000
     )
     target = ComputePartition.objects.get(node__name="third", name="p0")
