@@ -73,7 +73,7 @@ def _session(mailbox: Mailbox) -> Iterator[imaplib.IMAP4]:
             with suppress(imaplib.IMAP4.error, OSError):
                 session.logout()
     except imaplib.IMAP4.error as error:
-        raise MailboxAway(f"The mail server refused: {_words([str(error)])}") from error
+        raise MailboxAway(f"The mail server refused: {_words(error.args)}") from error
     except OSError as error:
         raise MailboxAway(f"The mail server cannot be reached: {error}") from error
 

@@ -9,7 +9,7 @@ from erp.desk.models import CannedAnswer, TicketTemplate
 from erp.desk.states import Priority
 from erp.tickets.clocks import who_serves
 from erp.tickets.models import Ticket
-from erp.tickets.services import Wish
+from erp.tickets.services import File, Wish
 
 MOST = 100
 
@@ -46,9 +46,11 @@ def templates_for(organisations: Sequence[Organisation]) -> list[TicketTemplate]
     return list(TicketTemplate.objects.filter(organisation__in=sellers)[:MOST])
 
 
-def wish_of(template: TicketTemplate | None, organisation: Organisation) -> Wish:
+def wish_of(
+    template: TicketTemplate | None, organisation: Organisation, *, files: Sequence[File] = ()
+) -> Wish:
     """Return how a ticket is worked that began with a template of the organisation's seller."""
     if template is None or template.organisation_id != (organisation.parent_id or organisation.pk):
-        return Wish()
+        return Wish(files=files)
     with scope.everything("a customer does not see the desk of its seller"):
-        return Wish(priority=Priority(template.priority), queue=template.queue)
+        return Wish(priority=Priority(template.priority), queue=template.queue, files=files)

@@ -5,11 +5,46 @@ from dataclasses import dataclass
 from typing import Any
 
 from django import forms
+from django.core.files.uploadedfile import UploadedFile
 
 from erp.base.identifiers import reference
 from erp.contracts.models import Contract
 from erp.customers.models import Organisation
 from erp.desk.models import TicketTemplate
+from erp.tickets.services import File
+
+MOST_FILES = 5
+MOST_FILE_BYTES = 10 * 1024 * 1024
+LONGEST_NAME = 150
+
+
+class _ManyFiles(forms.ClearableFileInput):
+    allow_multiple_selected = True
+
+
+class FilesField(forms.FileField):
+    """Some files, within bounds; what the browser says of their type is kept and never believed."""
+
+    widget = _ManyFiles
+
+    def clean(self, data: Any, initial: Any = None) -> list[File]:
+        """Return the files as a message takes them."""
+        given = [one for one in data or () if one] if isinstance(data, list | tuple) else []
+        if len(given) > MOST_FILES:
+            raise forms.ValidationError(f"At most {MOST_FILES} files at once.")
+        return [self._file(super(FilesField, self).clean(one, initial)) for one in given]
+
+    def _file(self, upload: UploadedFile) -> File:
+        if (upload.size or 0) > MOST_FILE_BYTES:
+            most = MOST_FILE_BYTES // 2**20
+            raise forms.ValidationError(f"{upload.name} is larger than {most} MB.")
+        name = (upload.name or "file").replace("\0", "")[-LONGEST_NAME:]
+        return File(name, (upload.content_type or "")[:100], upload.read())
+
+
+def _files() -> FilesField:
+    most = MOST_FILE_BYTES // 2**20
+    return FilesField(required=False, help_text=f"At most {MOST_FILES} of {most} MB each.")
 
 
 def new_key() -> str:
@@ -45,12 +80,18 @@ class TicketForm(_Keyed):
         widget=forms.Textarea(attrs={"rows": 8}),
     )
 
+    files = _files()
     template = forms.CharField(max_length=12, required=False, widget=forms.HiddenInput())
 
     def __init__(
-        self, data: Any = None, *, offered: Offered, initial: dict[str, Any] | None = None
+        self,
+        data: Any = None,
+        files: Any = None,
+        *,
+        offered: Offered,
+        initial: dict[str, Any] | None = None,
     ) -> None:
-        super().__init__(data, initial=initial)
+        super().__init__(data, files, initial=initial)
         self._organisations = {one.reference: one for one in offered.organisations}
         self._contracts = {one.reference: one for one in offered.contracts}
         self.templates = offered.templates
@@ -86,6 +127,7 @@ class ReplyForm(_Keyed):
     body = forms.CharField(
         label="Your message", max_length=20_000, widget=forms.Textarea(attrs={"rows": 6})
     )
+    files = _files()
 
 
 class StaffReplyForm(ReplyForm):

@@ -55,11 +55,11 @@ def closed(ticket: Ticket, *, at: datetime, by: str, why: str) -> None:
     _emit("ticket.closed", ticket, key=key, at=at)
 
 
-def overdue(ticket: Ticket, *, what: str, due_at: datetime, at: datetime) -> None:
+def overdue(ticket: Ticket, *, is_answer: bool, due_at: datetime, at: datetime) -> None:
     """Tell those who serve of a clock that ran out: whose ticket it is, else the whole desk."""
     server = who_serves(ticket.organisation)
     facts = _facts(ticket) | {
-        "organisation": ticket.organisation.name, "what": what, "due_at": due_at,
+        "organisation": ticket.organisation.name, "is_answer": is_answer, "due_at": due_at,
         "queue": ticket.queue.name if ticket.queue else "",
     }  # fmt: skip
     key = f"{ticket.reference}:overdue:{due_at.isoformat()}"

@@ -202,12 +202,19 @@ def services_of(user: AnyUser, organisation: Organisation) -> list[Contract]:
     return list(found.exclude(state=ContractState.ENDED).order_by("-pk")[:MOST_ON_A_CARD])
 
 
-def judged(user: AnyUser, since: datetime) -> tuple[int, float | None]:
-    """Return how many tickets were judged since then, and how well on average."""
+@dataclass(frozen=True, slots=True)
+class Judgement:
+    """How many tickets were judged, and how well on average, 1 to 5."""
+
+    count: int
+    mean: float | None
+
+
+def judged(user: AnyUser, since: datetime) -> Judgement:
+    """Return how well customers judged the tickets that the user answers, since a moment."""
     served = Ticket.objects.filter(_served_by(user))
     found = Satisfaction.objects.filter(ticket__in=served, at__gte=since)
-    sums = found.aggregate(count=Count("pk"), mean=Avg("score"))
-    return sums["count"], sums["mean"]
+    return Judgement(**found.aggregate(count=Count("pk"), mean=Avg("score")))
 
 
 def is_member(user: AnyUser, ticket: Ticket) -> bool:

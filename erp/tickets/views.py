@@ -59,7 +59,7 @@ def new(request: UserRequest) -> HttpResponse:
     if request.method == "POST" and form.is_valid():
         asked = dict(form.cleaned_data)
         organisation, by = asked.pop("organisation"), request.user.get_username()
-        wish = canned.wish_of(asked.pop("template"), organisation)
+        wish = canned.wish_of(asked.pop("template"), organisation, files=asked.pop("files"))
         try:
             ticket = services.open_ticket(organisation, at=now(), by=by, wish=wish, **asked)
         except DomainError as refusal:
@@ -93,7 +93,8 @@ def _ticket_form(request: UserRequest) -> TicketForm:
     if begun:
         initial |= {"subject": begun.subject, "body": begun.body, "template": begun.reference}
     offered = Offered(own, contracts, templates)
-    return TicketForm(request.POST or None, offered=offered, initial=initial)
+    data, files = request.POST or None, request.FILES or None
+    return TicketForm(data, files, offered=offered, initial=initial)
 
 
 @login_required
@@ -115,7 +116,7 @@ def of_contract(request: UserRequest, reference: str) -> HttpResponse:
 
 def _reply_form(request: UserRequest, organisation: Organisation) -> ReplyForm:
     kind = StaffReplyForm if answers(request.user, organisation) else ReplyForm
-    return kind(request.POST or None)
+    return kind(request.POST or None, request.FILES or None)
 
 
 def _answering(request: UserRequest, ticket: Ticket) -> ReplyForm:

@@ -1,5 +1,7 @@
 """Pages of those who serve: the inbox, and what they do with a ticket besides answering."""
 
+from datetime import timedelta
+
 from django.contrib import messages
 from django.contrib.auth.decorators import login_required
 from django.core.exceptions import PermissionDenied
@@ -25,6 +27,8 @@ from erp.tickets.work_forms import ActForm, JudgeForm, LinkForm, MergeForm, Rout
 
 PAGE = 50
 OF_CUSTOMER = 10
+# How far back the inbox tells how well customers judged.
+JUDGED = timedelta(days=30)
 _TURNS = (("ours", "Ours"), ("theirs", "Their turn"), ("all", "All open"))
 _WHOSE = (("", "Everybody's"), ("mine", "Mine"), ("nobodys", "Nobody's"))
 
@@ -48,6 +52,7 @@ def inbox(request: UserRequest) -> HttpResponse:
         "whose": _WHOSE,
         "queues": list(queries.queues_of(request.user)),
         "counts": queries.counts(request.user, at),
+        "judged": queries.judged(request.user, at - JUDGED),
         "reads_mails": any(
             one.organisation.parent_id is None for one in memberships_of(request.user)
         ),

@@ -219,5 +219,5 @@ def escalate(ticket: Ticket, *, at: datetime) -> bool:
     if ticket.due_at and ticket.due_at <= at:
         _change(ticket, {"escalated_at": at})
     record(ticket, "overdue", at=at, by=BY, why=f"{what} by {due_at:%Y-%m-%d %H:%M} UTC")
-    notices.overdue(ticket, what=what, due_at=due_at, at=at)
+    notices.overdue(ticket, is_answer=is_answer, due_at=due_at, at=at)
     return True

@@ -3,10 +3,11 @@
 import re
 
 import pytest
+from django.core.files.uploadedfile import SimpleUploadedFile
 
 from erp.customers.states import Role
 from erp.tickets import services
-from erp.tickets.models import Message, Ticket
+from erp.tickets.models import Message, MessageFile, Ticket
 from erp.tickets.states import State
 from tests.erp.builders import NOON, Tree, a_client, a_contract, a_member, a_plan, a_price_list
 
@@ -198,3 +199,42 @@ def test_the_list_shows_open_first_page_by_page(
     assert second.context["next_url"] == ""
     assert list(client.get("/tickets/?state=closed").context["tickets"]) == [closed]
     assert len(client.get("/tickets/?after=odd").context["tickets"]) == 2
+
+
+def _upload(name: str, content: bytes = b"png") -> SimpleUploadedFile:
+    return SimpleUploadedFile(name, content, "image/png")
+
+
+def test_files_come_with_a_ticket_and_with_an_answer(tree: Tree) -> None:
+    client = a_client(a_member(tree.customer, Role.OWNER))
+    asked = {"key": KEY, "subject": "Slow", "body": "See.", "files": [_upload("../shot.png")]}
+
+    for _ in range(2):
+        for one in asked["files"]:
+            one.seek(0)  # type: ignore[attr-defined]
+        client.post("/tickets/new", asked)
+    ticket = Ticket.objects.get()
+    said = {"key": "K-0000000B", "body": "And.", "files": [_upload("a.png"), _upload("b.png")]}
+    client.post(f"/tickets/{ticket.reference}/reply", said)
+
+    files = MessageFile.objects.order_by("pk")
+    assert [(one.name, bytes(one.content)) for one in files] == [
+        ("shot.png", b"png"), ("a.png", b"png"), ("b.png", b"png"),
+    ]  # fmt: skip
+    assert "b.png" in client.get(f"/tickets/{ticket.reference}").content.decode()
+
+
+def test_too_many_and_too_large_files_are_refused_beside_the_field(
+    tree: Tree, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("erp.tickets.forms.MOST_FILE_BYTES", 2**20)
+    client = a_client(a_member(tree.customer, Role.OWNER))
+    asked = {"key": KEY, "subject": "Slow", "body": "See."}
+
+    many = client.post("/tickets/new", asked | {"files": [_upload(f"{n}.png") for n in range(6)]})
+    large = client.post("/tickets/new", asked | {"files": [_upload("big.png", b"x" * (2**20 + 1))]})
+
+    assert "At most 5 files at once." in many.content.decode()
+    assert "big.png is larger than 1 MB." in large.content.decode()
+    assert (many.status_code, large.status_code) == (422, 422)
+    assert not Ticket.objects.exists()

@@ -1,5 +1,7 @@
 """What those who serve do with a ticket: merge, link, act, judge; and who may."""
 
+from datetime import timedelta
+
 import pytest
 
 from erp.audit import children_belong_to_their_parent
@@ -167,7 +169,7 @@ def test_the_customer_judges_a_closed_ticket_and_the_last_word_counts(tree: Tree
 
     said = Satisfaction.objects.get()
     assert (said.score, said.words, said.by) == (4, "Fine.", owner.username)
-    assert queries.judged(bob, NOON) == (1, 4.0)
+    assert queries.judged(bob, NOON - timedelta(days=1)) == queries.Judgement(1, 4.0)
 
 
 def test_the_history_of_the_desk_is_for_the_staff_alone(tree: Tree) -> None:
