@@ -34,7 +34,7 @@ class FilesField(forms.FileField):
             raise forms.ValidationError(f"At most {MOST_FILES} files at once.")
         return [self._file(super(FilesField, self).clean(one, initial)) for one in given]
 
-    def _file(self, upload: UploadedFile) -> File:
+    def _file(self, upload: "UploadedFile[bytes]") -> File:
         if (upload.size or 0) > MOST_FILE_BYTES:
             most = MOST_FILE_BYTES // 2**20
             raise forms.ValidationError(f"{upload.name} is larger than {most} MB.")
@@ -44,7 +44,9 @@ class FilesField(forms.FileField):
 
 def _files() -> FilesField:
     most = MOST_FILE_BYTES // 2**20
-    return FilesField(required=False, help_text=f"At most {MOST_FILES} of {most} MB each.")
+    return FilesField(
+        label="Files", required=False, help_text=f"At most {MOST_FILES} of {most} MB each."
+    )
 
 
 def new_key() -> str:
@@ -80,7 +82,7 @@ class TicketForm(_Keyed):
         widget=forms.Textarea(attrs={"rows": 8}),
     )
 
-    files = _files()
+    attached = _files()
     template = forms.CharField(max_length=12, required=False, widget=forms.HiddenInput())
 
     def __init__(
@@ -127,7 +129,7 @@ class ReplyForm(_Keyed):
     body = forms.CharField(
         label="Your message", max_length=20_000, widget=forms.Textarea(attrs={"rows": 6})
     )
-    files = _files()
+    attached = _files()
 
 
 class StaffReplyForm(ReplyForm):

@@ -59,7 +59,7 @@ def new(request: UserRequest) -> HttpResponse:
     if request.method == "POST" and form.is_valid():
         asked = dict(form.cleaned_data)
         organisation, by = asked.pop("organisation"), request.user.get_username()
-        wish = canned.wish_of(asked.pop("template"), organisation, files=asked.pop("files"))
+        wish = canned.wish_of(asked.pop("template"), organisation, files=asked.pop("attached"))
         try:
             ticket = services.open_ticket(organisation, at=now(), by=by, wish=wish, **asked)
         except DomainError as refusal:
@@ -207,7 +207,8 @@ def reply(request: UserRequest, reference: str) -> HttpResponse:
         return _conversation(request, ticket, form)
     said = dict(form.cleaned_data)
     by = request.user.get_username()
-    services.reply(ticket, said.pop("body"), at=now(), by=by, is_staff=is_staff, **said)
+    body, files = said.pop("body"), said.pop("attached")
+    services.reply(ticket, body, at=now(), by=by, is_staff=is_staff, files=files, **said)
     return redirect("tickets:detail", reference)
 
 

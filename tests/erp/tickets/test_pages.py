@@ -207,14 +207,14 @@ def _upload(name: str, content: bytes = b"png") -> SimpleUploadedFile:
 
 def test_files_come_with_a_ticket_and_with_an_answer(tree: Tree) -> None:
     client = a_client(a_member(tree.customer, Role.OWNER))
-    asked = {"key": KEY, "subject": "Slow", "body": "See.", "files": [_upload("../shot.png")]}
+    asked = {"key": KEY, "subject": "Slow", "body": "See.", "attached": [_upload("../shot.png")]}
 
     for _ in range(2):
-        for one in asked["files"]:
+        for one in asked["attached"]:
             one.seek(0)  # type: ignore[attr-defined]
         client.post("/tickets/new", asked)
     ticket = Ticket.objects.get()
-    said = {"key": "K-0000000B", "body": "And.", "files": [_upload("a.png"), _upload("b.png")]}
+    said = {"key": "K-0000000B", "body": "And.", "attached": [_upload("a.png"), _upload("b.png")]}
     client.post(f"/tickets/{ticket.reference}/reply", said)
 
     files = MessageFile.objects.order_by("pk")
@@ -231,8 +231,12 @@ def test_too_many_and_too_large_files_are_refused_beside_the_field(
     client = a_client(a_member(tree.customer, Role.OWNER))
     asked = {"key": KEY, "subject": "Slow", "body": "See."}
 
-    many = client.post("/tickets/new", asked | {"files": [_upload(f"{n}.png") for n in range(6)]})
-    large = client.post("/tickets/new", asked | {"files": [_upload("big.png", b"x" * (2**20 + 1))]})
+    many = client.post(
+        "/tickets/new", asked | {"attached": [_upload(f"{n}.png") for n in range(6)]}
+    )
+    large = client.post(
+        "/tickets/new", asked | {"attached": [_upload("big.png", b"x" * (2**20 + 1))]}
+    )
 
     assert "At most 5 files at once." in many.content.decode()
     assert "big.png is larger than 1 MB." in large.content.decode()
