@@ -46,6 +46,7 @@ class Part(StrEnum):
     TRANSIT = "transit"
     FEE = "fee"
     EXPIRED = "expired"
+    RESULT = "result"
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,6 +92,12 @@ class Chart:
     def opening(self) -> str:
         """Return the counterpart of balances that are brought in."""
         return self.code_for(Part.OPENING)
+
+    def result(self, minor: int) -> str:
+        """Return where the result of a year goes: a credit is a profit, a debit a loss."""
+        return (
+            self.code_for("result.loss", Part.RESULT) if minor > 0 else self.code_for(Part.RESULT)
+        )
 
     def receivable(self, party: str) -> str:
         """Return the auxiliary account of one customer, by its reference."""

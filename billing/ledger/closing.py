@@ -78,12 +78,21 @@ def _prepare(books: Organisation, before: date, at: datetime) -> Books:
         raise NotOver(f"{before:%Y-%m-%d} is in the future: close days that are over.")
     if row.locked_before_on and before < row.locked_before_on:
         raise PeriodLocked(f"The books are closed before {row.locked_before_on:%Y-%m-%d} already.")
+    release_until(books, before, at=at)
+    return row
+
+
+def release_until(books: Organisation, before: date, *, at: datetime) -> None:
+    """Release what was earned before a day.
+
+    Raises:
+        NotEarned: more waits than is released at once: the sweep does it.
+    """
     waiting = list(queries.unreleased(before, books=books)[: MOST_RELEASES + 1])
     if len(waiting) > MOST_RELEASES:
         raise NotEarned
     for entry, month_on in waiting:
         release(queries.entry(entry), month_on, at=at)
-    return row
 
 
 def anchor(books: Organisation, *, at: datetime, why: str) -> None:

@@ -11,10 +11,10 @@ from django.shortcuts import redirect, render
 from django.urls import reverse
 from django.views.decorators.http import require_GET, require_POST
 
-from billing.ledger import closing, queries, setup
+from billing.ledger import closing, queries, setup, years
 from billing.ledger.access import books_for, may_keep
 from billing.ledger.charts import CHARTS
-from billing.ledger.forms import ChartForm, CloseForm, LiftForm, PartForm
+from billing.ledger.forms import ChartForm, CloseForm, LiftForm, PartForm, YearForm
 from billing.ledger.models import Books
 from billing.ledger.proof import prove
 from billing.ledger.services import chart_of, day_in
@@ -43,6 +43,7 @@ def _page(
 ) -> HttpResponse:
     row = Books.objects.filter(organisation=books).first()
     chart, today = chart_of(books), day_in(books, now())
+    year = years.to_close(books)
     facts: dict[str, Any] = {
         "books": books,
         "choices": choices,
@@ -59,6 +60,8 @@ def _page(
         "part_form": PartForm(chart, initial={"from_on": today}),
         "close_form": CloseForm(initial={"before": today.replace(day=1)}),
         "lift_form": LiftForm(),
+        "year": year,
+        "is_year_over": year is not None and year.end < today,
         "chart_name": CHARTS[chart.key].name,
     }
     return render(request, "ledger/settings.html", facts | forms, status=422 if forms else 200)
@@ -69,6 +72,12 @@ def _close(books: Organisation, form: Form, by: str) -> str:
     work = closing.close_for_ever if typed["how"] == "hard" else closing.close_softly
     work(books, before=typed["before"], at=now(), by=by, why=typed["why"])
     return f"The books are closed before {typed['before']:%Y-%m-%d}."
+
+
+def _year(books: Organisation, form: Form, by: str) -> str:
+    made = years.close_year(books, start=form.cleaned_data["start"], at=now(), by=by)
+    named = ", ".join(one.full_number for one in made) or "no entry: it made nothing"
+    return f"The year is closed: {named}."
 
 
 def _lift(books: Organisation, form: Form, by: str) -> str:
@@ -91,6 +100,7 @@ def _part(books: Organisation, form: Form, by: str) -> str:
 
 WORK: Mapping[str, tuple[Callable[[Any, Organisation], Form], Callable[..., str]]] = {
     "close": (lambda data, books: CloseForm(data), _close),
+    "year": (lambda data, books: YearForm(data), _year),
     "lift": (lambda data, books: LiftForm(data), _lift),
     "chart": (lambda data, books: ChartForm(data), _chart),
     "part": (lambda data, books: PartForm(chart_of(books), data), _part),

@@ -94,6 +94,12 @@ class CloseForm(forms.Form):
     why = forms.CharField(max_length=200, label="Reason")
 
 
+class YearForm(forms.Form):
+    """Which year is closed: the one that the page showed."""
+
+    start = forms.DateField(widget=forms.HiddenInput())
+
+
 class LiftForm(forms.Form):
     """Why the soft lock is lifted."""
 

@@ -18,6 +18,7 @@ class Journal(models.TextChoices):
     BANK = "BQ", "Bank"
     MISC = "OD", "Miscellaneous"
     OPENING = "AN", "Opening"
+    CLOSING = "CL", "Closing"
 
 
 class Books(models.Model):

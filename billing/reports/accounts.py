@@ -7,7 +7,8 @@ from urllib.parse import urlencode
 
 from django.db.models import Q, QuerySet, Sum
 
-from billing.ledger.models import Account, Books, Posting
+from billing.ledger.models import Account, Posting
+from billing.ledger.years import year_of as year_of
 from billing.reports import sql
 from billing.reports.table import Asked, Column, Kind, Row, Table
 from erp.customers.models import Organisation
@@ -16,7 +17,8 @@ MONEY, DAY = Kind.MONEY, Kind.DAY
 
 # The code of the row of what is no account.
 RESULTS = "–"
-# Customers stand together; what sales and costs made in earlier years stands in one row.
+# Customers stand together; what sales and costs made in earlier years that nobody closed stands in
+# one row. The closing of a year is left out of its own balance, which would show zeros else.
 _TRIAL_BALANCE = """
 SELECT CASE WHEN NOT is_kept THEN '–' WHEN party_id IS NULL THEN code
             ELSE split_part(code, '.', 1) END AS code,
@@ -31,16 +33,11 @@ FROM (
         a.nature NOT IN ('income', 'expense') OR p.posted_on >= %(year)s AS is_kept
     FROM billing_posting p JOIN billing_account a ON a.id = p.account_id
     WHERE p.organisation_id = %(books)s AND p.currency = %(currency)s AND p.posted_on <= %(end)s
+      AND p.entry_id NOT IN (SELECT id FROM billing_entry WHERE organisation_id = %(books)s
+          AND journal = 'CL' AND posted_on >= %(start)s)
 ) legs
-GROUP BY 1, is_kept, party_id IS NULL ORDER BY 1
+GROUP BY 1, is_kept, party_id IS NULL HAVING is_kept OR sum(minor) <> 0 ORDER BY 1
 """
-
-
-def year_of(books: Organisation, on: date) -> date:
-    """Return the first day of the financial year that holds a day."""
-    row = Books.objects.filter(organisation=books).first()
-    month = row.year_starts_month if row else 1
-    return date(on.year - (on.month < month), month, 1)
 
 
 def trial_balance(books: Organisation, asked: Asked) -> Table:

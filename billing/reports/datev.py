@@ -11,7 +11,7 @@ from typing import Any
 
 from billing.ledger.chart import Chart, Part
 from billing.ledger.charts import SKR03
-from billing.ledger.models import Account, Books, Entry
+from billing.ledger.models import Account, Books, Entry, Journal
 from billing.ledger.services import chart_of
 from billing.reports.accounts import year_of
 from billing.reports.datev_format import BARE, COLUMNS, PLACE
@@ -73,7 +73,8 @@ def lines(books: Organisation, stack: Stack, *, at: datetime) -> Iterator[bytes]
 
 
 def _entries(books: Organisation, stack: Stack) -> Any:
-    found = Entry.objects.filter(organisation=books)
+    # The importing program closes years itself.
+    found = Entry.objects.filter(organisation=books).exclude(journal=Journal.CLOSING)
     return found.filter(posted_on__gte=stack.start, posted_on__lte=stack.end).order_by("position")
 
 

@@ -7,14 +7,16 @@ SIREN, FEC and the last day of the year.
 
 import unicodedata
 from collections.abc import Iterator
-from datetime import date, timedelta
+from datetime import date
 from typing import Any
 
 from django.db.models import Q
 from stdnum.fr import siren
 
 from billing.ledger.models import Entry, Journal, Posting
-from billing.reports.accounts import year_of
+from billing.ledger.services import chart_of
+from billing.ledger.years import last_day, year_of
+from billing.reports import sql
 from erp.base.errors import DomainError
 from erp.base.money import Amount
 from erp.customers.models import Organisation
@@ -29,6 +31,19 @@ _JOURNALS = {
     Journal.SALES: "Ventes", Journal.BANK: "Banque", Journal.MISC: "Opérations diverses",
     Journal.OPENING: "À-nouveaux",
 }  # fmt: skip
+_OPENINGS = """
+SELECT coalesce(code, '') AS code, min(name) AS name, party, min(party_name) AS party_name,
+    sum(minor) AS minor
+FROM (
+    SELECT CASE WHEN a.nature IN ('income', 'expense') THEN NULL
+            WHEN a.party_id IS NULL THEN a.code ELSE split_part(a.code, '.', 1) END AS code,
+        CASE WHEN a.party_id IS NULL THEN a.name ELSE 'Clients' END AS name,
+        CASE WHEN a.party_id IS NULL THEN '' ELSE split_part(a.code, '.', 2) END AS party,
+        CASE WHEN a.party_id IS NULL THEN '' ELSE a.name END AS party_name, p.minor
+    FROM billing_posting p JOIN billing_account a ON a.id = p.account_id
+    WHERE p.organisation_id = %(books)s AND p.currency = 'EUR' AND p.posted_on < %(year)s
+) legs GROUP BY code, party HAVING sum(minor) <> 0 ORDER BY code NULLS LAST, party
+"""
 
 
 class NoFec(DomainError):
@@ -52,11 +67,6 @@ def name_of(books: Organisation, year: date) -> str:
     return f"{number}FEC{last_day(year):%Y%m%d}.txt"
 
 
-def last_day(year: date) -> date:
-    """Return the last day of the financial year that begins on a day."""
-    return year.replace(year=year.year + 1) - timedelta(days=1)
-
-
 def check(books: Organisation, year: date) -> None:
     """Refuse what the format cannot say.
 
@@ -78,13 +88,38 @@ def check(books: Organisation, year: date) -> None:
 def lines(books: Organisation, year: date) -> Iterator[bytes]:
     """Return the file, line by line."""
     yield _line(FIELDS)
+    for fields in _openings(books, year):
+        yield _line(fields)
     for leg in _legs(books, year).iterator(chunk_size=2000):
         yield _line(_fields(leg))
+
+
+def _openings(books: Organisation, year: date) -> Iterator[tuple[str, ...]]:
+    """Yield what each account brings from the years before, as one balanced entry.
+
+    Results of a year that nobody closed stand on the account of results.
+    """
+    chart, day = chart_of(books, on=year), _day(year)
+    first = _legs(books, year).first()
+    # What opens the file is final before the first entry is: the lines are in that order.
+    final = min(day, _day(first.entry.recorded_at.date())) if first else day
+    for one in sql.rows(_OPENINGS, {"books": books.pk, "year": year}):
+        code, name = one.code, one.name
+        if not code:
+            code = chart.result(one.minor)
+            name = chart.headings[code].name
+        yield (
+            "RAN", "Report à nouveau", f"RAN-{year:%Y}-000001", day, code, name, one.party,
+            one.party_name, f"RAN-{year:%Y}", day, "Report à nouveau",
+            _amount(max(one.minor, 0)), _amount(max(-one.minor, 0)), "", "", final, "", "",
+        )  # fmt: skip
 
 
 def _legs(books: Organisation, year: date) -> Any:
     assert year == year_of(books, year), "a file is of a whole financial year"
     found = Posting.objects.filter(Q(entry__fiscal_year=year.year), organisation=books)
+    # The file holds no entries that empty the accounts of sales and costs (BOI-CF-IOR-60-40-20).
+    found = found.exclude(entry__journal=Journal.CLOSING)
     return found.select_related("entry", "account", "lettering").order_by("entry__position", "pk")
 
 
