@@ -70,6 +70,15 @@ def allocate(
         NoSuchCredit, CreditExpired: the receipt does not have it, or not any more.
         OthersInvoice: it is of somebody else.
     """
+    check_valid(receipt, at)
+    return keep_on(receipt, invoice, minor, at=at, by=by)
+
+
+@transaction.atomic
+def keep_on(
+    receipt: Receipt, invoice: Invoice, minor: int, *, at: datetime, by: str
+) -> PaymentAllocation:
+    """Pay an invoice as `allocate` does, also with credit that paid before it expired."""
     (row,) = locked({invoice.pk: minor})
     money = locked_receipt(receipt)
     ledger.take_turn(money.issuer)
@@ -81,7 +90,6 @@ def allocate(
         raise OthersInvoice
     if not 0 < minor <= row.open_minor:
         raise MoreThanOwed(f"{row} has {Amount(row.open_minor, row.currency)} open.")
-    check_valid(money, at)
     check_credit(money, minor)
     made = PaymentAllocation.objects.create(
         organisation_id=money.organisation_id, receipt=money, invoice=row, minor=minor

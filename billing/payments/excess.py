@@ -51,10 +51,10 @@ def _free(made: PaymentAllocation, row: Invoice, part: int, *, at: datetime) -> 
     """Take a payment off, and put back what of it is still owed."""
     credit.undo(made, at=at, by=BY, why=f"{row.number} is credited")
     if made.minor > part:
-        credit.allocate(made.receipt, row, made.minor - part, at=at, by=BY)
+        credit.keep_on(made.receipt, row, made.minor - part, at=at, by=BY)
 
 
 def _pay_anew(made: PaymentAllocation, anew: int, part: int, *, at: datetime) -> None:
     row = Invoice.objects.get(pk=anew)
     if row.open_minor > 0:
-        credit.allocate(made.receipt, row, min(part, row.open_minor), at=at, by=BY)
+        credit.keep_on(made.receipt, row, min(part, row.open_minor), at=at, by=BY)

@@ -1,5 +1,7 @@
 """Money on an invoice that was credited since: it is free again, and follows what replaces it."""
 
+from datetime import timedelta
+
 import pytest
 
 from billing.bank.queries import proposed
@@ -8,8 +10,10 @@ from billing.invoicing.credits import Part, Wish, credit, issue_anew
 from billing.invoicing.models import Invoice
 from billing.ledger.models import Posting
 from billing.payments import tasks
+from billing.payments.credit import allocate
 from billing.payments.excess import free
 from billing.payments.models import Method, Receipt
+from billing.payments.prepaid import top_up
 from billing.payments.queries import in_excess
 from billing.payments.services import Money, record_payment, settle_difference
 from config.audit import violations
@@ -102,6 +106,18 @@ def test_what_was_written_off_is_no_money_and_stays(usage: FakeUsage) -> None:
     assert free(invoice, at=OPENED) == TOTAL - 2
     assert (state_of(invoice), state_of(anew)) == (("credited", 2), ("issued", TOTAL - 2))
     assert list(in_excess()) == []
+    assert _broken() == []
+
+
+def test_credit_that_expired_since_it_paid_follows_too(usage: FakeUsage) -> None:
+    (old,) = owed(usage)
+    money = Money("K-T", TOTAL, OPENED.date())
+    soon = OPENED + timedelta(hours=1)
+    paid = top_up(old.organisation, money, expires_at=soon, at=OPENED, by="anna")
+    allocate(paid, old, TOTAL, at=OPENED, by="anna")
+    anew = _anew(old)
+    assert free(old, at=OPENED + timedelta(days=1)) == TOTAL
+    assert (state_of(old), state_of(anew)) == (("credited", 0), ("paid", TOTAL))
     assert _broken() == []
 
 
