@@ -188,6 +188,7 @@ SPECTACULAR_SETTINGS = {
 # Where rating reads usage: the port is erp.ports.UsageSource, the answer is orchestration's.
 USAGE_SOURCE = "orchestration.metering.source.StoredUsage"
 # Whom the sweep of old samples asks what is billed for good: erp.ports.SettlementSource.
+COST_SOURCE = "orchestration.metering.costs.NodeCosts"
 SETTLEMENT_SOURCE = "billing.rating.source.BilledUsage"
 # Who keeps prepaid credit; invoicing asks it when an invoice is issued.
 PREPAID_SOURCE = "billing.payments.prepaid.PrepaidReceipts"

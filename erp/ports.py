@@ -214,6 +214,33 @@ class AvailabilitySource(Protocol):
         ...
 
 
+@dataclass(frozen=True, slots=True)
+class MachineCost:
+    """What a machine cost its provider over a period, in minor units.
+
+    Args:
+        by_line: what of it each contract line bears that ran there; the rest stood idle.
+    """
+
+    reference: str
+    name: str
+    minor: int
+    by_line: Mapping[int, int]
+
+    @property
+    def idle_minor(self) -> int:
+        """Return the cost of what nobody used."""
+        return self.minor - sum(self.by_line.values())
+
+
+class CostSource(Protocol):
+    """Answers for what machines cost; the margin report asks it."""
+
+    def costs(self, *, provider: int, period: Period, currency: str) -> Sequence[MachineCost]:
+        """Return what each machine of a provider cost, of those whose cost is in the currency."""
+        ...
+
+
 class SettlementSource(Protocol):
     """Answers for what is done with; whoever drops old samples asks it."""
 
@@ -297,6 +324,11 @@ def placement_source() -> PlacementSource:
 def availability_source() -> AvailabilitySource:
     """Return who answers for availability."""
     return cast(AvailabilitySource, _implementation(settings.AVAILABILITY_SOURCE))
+
+
+def cost_source() -> CostSource:
+    """Return who answers for what machines cost."""
+    return cast(CostSource, _implementation(settings.COST_SOURCE))
 
 
 def settlement_source() -> SettlementSource:

@@ -6,10 +6,12 @@ from typing import Any
 from django import forms
 
 from billing.ledger.models import Journal
+from billing.reports.margin import BY
 from billing.reports.table import Asked
 
 _DAY = {"type": "date"}
 _CURRENCY = r"^[A-Z]{3}$"
+_FIELDS = ("from", "to", "currency", "account", "basis", "by")
 
 
 def _day(label: str) -> forms.DateField:
@@ -27,11 +29,13 @@ class AskForm(forms.Form):
         choices=[("invoiced", "As invoiced"), ("paid", "As paid")], required=False
     )
 
+    by = forms.ChoiceField(choices=list(BY.items()), required=False)
+
     def __init__(self, usual: dict[str, Any], given: Any, uses: frozenset[str]) -> None:
         typed = {name: given.get(name) or value for name, value in usual.items()}
         super().__init__(typed)
         self.fields["from"] = self.fields.pop("from_")
-        names = [name for name in ("from", "to", "currency", "account", "basis") if name in uses]
+        names = [name for name in _FIELDS if name in uses]
         self.fields = {name: self.fields[name] for name in names}
         if "journal" in uses:
             choices = [("", "All journals"), *Journal.choices]
@@ -57,6 +61,7 @@ class AskForm(forms.Form):
             currency=typed["currency"],
             account=typed["account"],
             basis=typed["basis"] or "invoiced",
+            by=typed["by"] or "customer",
             after=after,
             limit=limit,
         )
@@ -89,7 +94,14 @@ class DatevForm(forms.Form):
 
 def usual(year: date, today: date, currency: str) -> dict[str, Any]:
     """Return the usual values: this financial year up to today."""
-    return {"from": year, "to": today, "currency": currency, "account": "", "basis": "invoiced"}
+    return {
+        "from": year,
+        "to": today,
+        "currency": currency,
+        "account": "",
+        "basis": "invoiced",
+        "by": "customer",
+    }
 
 
 class ProofForm(forms.Form):

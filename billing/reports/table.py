@@ -76,6 +76,7 @@ class Asked:
     account: str = ""
     after: str = ""
     basis: str = "invoiced"
+    by: str = "customer"
     limit: int | None = 100
 
     def page(self, rows: Iterable[Any]) -> tuple[list[Any], bool]:

@@ -20,6 +20,7 @@ from billing.reports import (
     compliance,
     datev,
     fec,
+    margin,
     proof_archive,
     receivables,
     resale,
@@ -54,6 +55,7 @@ REPORTS: Mapping[str, Report] = {
     "revenue": Report("Revenue", sales.revenue, frozenset(_PERIOD)),
     "tax": Report("Tax", sales.tax, frozenset({*_PERIOD, "basis"})),
     "resale": Report("Sold and bought", resale.resale, frozenset(_PERIOD)),
+    "margin": Report("Margin", margin.margin, frozenset({*_PERIOD, "by"})),
     "deferred": Report("Deferred", sales.deferred, frozenset(_PERIOD)),
 }
 

@@ -114,6 +114,30 @@ class ComputeNode(Stateful):
         return self.name
 
 
+class NodeCost(models.Model):
+    """What a machine costs its provider in a month, from a moment until the next one is set."""
+
+    organisation = models.ForeignKey(Organisation, on_delete=models.PROTECT)
+    node = models.ForeignKey(ComputeNode, on_delete=models.PROTECT, related_name="costs")
+    monthly_minor = models.BigIntegerField()
+    currency = models.CharField(max_length=3)
+    starts_at = models.DateTimeField()
+    set_at = models.DateTimeField()
+    set_by = models.CharField(max_length=150)
+
+    objects = TenantQuerySet["NodeCost"].as_manager()
+
+    class Meta:
+        ordering = ["node", "starts_at"]
+        constraints = [
+            models.UniqueConstraint(fields=["node", "starts_at"], name="nodecost_once_per_moment"),
+            models.CheckConstraint(name="nodecost_not_negative", condition=Q(monthly_minor__gte=0)),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.node_id} from {self.starts_at:%Y-%m-%d}"
+
+
 class ComputePartition(models.Model):
     """A slot on a node: its own Unix user, directory, addresses and ports."""
 

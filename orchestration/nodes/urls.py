@@ -2,7 +2,7 @@
 
 from django.urls import path
 
-from orchestration.nodes import views
+from orchestration.nodes import cost_views, views
 
 app_name = "nodes"
 urlpatterns = [
@@ -11,6 +11,7 @@ urlpatterns = [
     path("add-caller", views.add_caller, name="add_caller"),
     path("<str:reference>", views.detail, name="detail"),
     path("<str:reference>/live", views.live, name="live"),
+    path("<str:reference>/costs", cost_views.page, name="costs"),
     path("<str:reference>/edit", views.edit, name="edit"),
     path("<str:reference>/try-again", views.try_again, name="try_again"),
     path("<str:reference>/host-key", views.confirm_host_key, name="confirm_host_key"),

@@ -681,7 +681,7 @@ ROWS: Mapping[str, Maker] = {
     **_each("mailroom:detail mailroom:again mailroom:place mailroom:dismiss", _mail_in),
     **_each(
         "nodes:detail nodes:live nodes:try_again nodes:confirm_host_key nodes:edit placement:drain "
-        "nodes:command nodes:withdraw backup:give_up backup:keep",
+        "nodes:command nodes:withdraw nodes:costs backup:give_up backup:keep",
         _node,
     ),
     "nodes:act": lambda of: (found | {"action": "close"}) if (found := _node(of)) else None,
