@@ -14,6 +14,7 @@ def _ports(monkeypatch: pytest.MonkeyPatch, settings: LazySettings) -> None:
         settings.PRODUCT_SOURCE: FakeProducts(),
         settings.USAGE_SOURCE: FakeUsage(),
         settings.PLACEMENT_SOURCE: FakePlaces(),
+        settings.COST_SOURCE: import_string(settings.COST_SOURCE)(),
         **{path: import_string(path)() for path in settings.SUBJECT_SOURCES},
     }
     monkeypatch.setattr("erp.ports._implementation", lambda path: fakes[path])
