@@ -27,7 +27,6 @@ from orchestration.releases.api import Releases
 app_name = "api"
 
 RESOURCES = {
-    "me": Me,
     "organisations": Organisations,
     "catalogue": Catalogue,
     "offers": Offers,
@@ -64,6 +63,7 @@ for name, door in RESOURCES.items():
     router.register(name, door, basename=name)
 
 urlpatterns = [
+    path("me", Me.as_view({"get": "retrieve"}), name="me"),
     path("schema", api_schema.schema, name="schema"),
     path("", include(router.urls)),
 ]

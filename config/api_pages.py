@@ -154,5 +154,8 @@ def resource(request: HttpRequest, name: str) -> HttpResponse:
 app_name = "api-pages"
 urlpatterns = [
     path("", index, name="index"),
-    *(path(f"reference/{name}", resource, {"name": name}, name=name) for name in RESOURCES),
+    *(
+        path(f"reference/{name}", resource, {"name": name}, name=name)
+        for name in ("me", *RESOURCES)
+    ),
 ]

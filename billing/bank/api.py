@@ -19,7 +19,7 @@ from billing.bank.statement import MOST_BYTES, BadFile
 from billing.bank.states import State
 from erp.base.api import cleaned, filled, who
 from erp.base.doors import now
-from erp.base.files import OCTETS, bytes_up_to
+from erp.base.files import OCTETS, body_of, bytes_up_to
 from erp.base.rows import Remembered, Rows, paged
 from erp.customers.access import require
 from erp.customers.states import Right
@@ -89,7 +89,7 @@ class BankFiles(Rows[BankFile]):
         """Import camt.053, camt.054, MT940, OFX or CFONB 120; 200 where it was imported before."""
         books, _ = account_holder_for(request.user, request.query_params.get("books", "")[:12])
         name = request.query_params.get("name", "file")[:120]
-        content: Any = request.data
+        content = body_of(request)
         if len(content) > MOST_BYTES:
             raise BadFile(f"At most {MOST_BYTES // 1_000_000} MB: take fewer days.")
         made, is_new = services.import_file(books, name, content, at=now(), by=who(request))

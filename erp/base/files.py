@@ -3,6 +3,7 @@
 from typing import IO, Any, ClassVar
 
 from rest_framework.parsers import BaseParser
+from rest_framework.request import Request
 
 OCTETS = "application/octet-stream"
 
@@ -17,6 +18,12 @@ class Bytes(BaseParser):
         """Return the bytes."""
         content: bytes = stream.read(self.most + 1)
         return content
+
+
+def body_of(request: Request) -> bytes:
+    """Return the bytes that were sent; an empty body is no bytes."""
+    sent: Any = request.data
+    return sent if isinstance(sent, bytes) else b""
 
 
 def bytes_up_to(most: int) -> type[Bytes]:

@@ -176,7 +176,7 @@ class Me(viewsets.GenericViewSet[Any]):
     pagination_class = None
 
     @extend_schema(responses=MeOut, operation_id="me")
-    def list(self, request: Request) -> Response:
+    def retrieve(self, request: Request) -> Response:
         """Say who is calling, and what they may do where."""
         token = request.auth
         facts = {

@@ -301,7 +301,7 @@ class Preferences(viewsets.GenericViewSet[Any]):
         rows = [_preference(member, topic) for member in found for topic in TOPIC_WORDS]
         return Response(PreferenceOut(rows, many=True).data)
 
-    @extend_schema(request=PreferenceIn, responses=PreferenceOut)
+    @extend_schema(request=PreferenceIn, responses={200: PreferenceOut})
     def create(self, request: Request) -> Response:
         """Want a topic or not; the same again changes nothing."""
         asked = filled(PreferenceIn, request)

@@ -12,7 +12,7 @@ from rest_framework.response import Response
 
 from erp.base.api import who
 from erp.base.doors import now
-from erp.base.files import OCTETS, bytes_up_to
+from erp.base.files import OCTETS, body_of, bytes_up_to
 from erp.base.rows import Remembered, Rows, paged
 from erp.customers.models import Organisation
 from erp.customers.states import Kind, Right
@@ -93,7 +93,7 @@ class Releases(Remembered[SoftwareRelease], Rows[SoftwareRelease]):
     )  # fmt: skip
     def publish(self, request: Request) -> Response:
         """Publish a tar.gz of a release's directory; the same content again changes nothing."""
-        archive: Any = request.data
+        archive = body_of(request)
         if len(archive) > LARGEST_BYTES:
             raise BadRelease(f"A release has at most {LARGEST_BYTES} bytes packed.")
         owner = Organisation.objects.visible_to(request.user).get(kind=Kind.PROVIDER)

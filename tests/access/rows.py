@@ -762,7 +762,7 @@ NOT_OURS = ("account_", "mfa_", "usersessions_")
 PUBLIC = {
     "api:schema",
     "api-pages:index",
-    *(f"api-pages:{name}" for name in RESOURCES),
+    *(f"api-pages:{name}" for name in ("me", *RESOURCES)),
     "healthy",
     "metrics",
     "status",
