@@ -40,8 +40,18 @@ class Operation:
     words: str
     asked: tuple[Field, ...]
     sent: tuple[Field, ...]
-    answers: tuple[tuple[str, str, tuple[Field, ...]], ...]
+    answers: tuple[tuple[str, str, str, tuple[Field, ...]], ...]
     curl: str
+
+    @property
+    def label_asked(self) -> str:
+        """Return how a screen reader calls the table of what is asked."""
+        return f"{self.name}: asked"
+
+    @property
+    def label_sent(self) -> str:
+        """Return how it calls the table of what is sent."""
+        return f"{self.name}: sent"
 
 
 def resources() -> dict[str, list[Operation]]:
@@ -62,13 +72,19 @@ def _operation(route: str, method: str, facts: Mapping[str, Any]) -> Operation:
     )
     bodies = facts.get("requestBody", {}).get("content", {})
     sent = tuple(_fields(next(iter(bodies.values()))["schema"])) if bodies else ()
+    name = facts["operationId"]
     answers = tuple(
-        (status, ", ".join(content), tuple(_fields(next(iter(content.values()))["schema"])))
+        (
+            status,
+            ", ".join(content),
+            f"{name}: answer {status}",
+            tuple(_fields(next(iter(content.values()))["schema"])),
+        )
         for status, answer in facts["responses"].items()
         if status != "4XX" and (content := answer.get("content")) is not None
     )
     return Operation(
-        name=facts["operationId"],
+        name=name,
         method=method.upper(),
         path=route,
         words=facts.get("description", ""),

@@ -55,8 +55,10 @@ class InstanceOut(serializers.ModelSerializer[Instance]):
 
     def get_node(self, instance: Instance) -> str | None:
         """Return where it runs, to operators."""
-        is_seen = instance.node and _operates(self.context["user"], instance)
-        return instance.node.reference if is_seen and instance.node else None
+        # Row-level security hides the node itself from everybody else.
+        if not _operates(self.context["user"], instance):
+            return None
+        return instance.node.reference if instance.node else None
 
 
 class StepOut(serializers.Serializer[Any]):
