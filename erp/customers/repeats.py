@@ -4,7 +4,7 @@ A machine that keeps things as they should be asks for the same again and again.
 the REST framework have nothing to add to an answer that is known to the byte; whatever is not
 answered here goes the long way, which says why, or does it.
 
-Source: docs/adr/0027-repeats.md
+Source: docs/adr/0030-repeats.md
 """
 
 from collections.abc import Callable
