@@ -15,6 +15,9 @@ from erp.catalogue.terms import Aggregation, Model
 from erp.customers.models import Organisation
 from erp.ports import ProductFacts
 
+# What a node can limit: docs/node-documents.md.
+_LIMITS = {"memory_bytes", "cpu_millis", "processes", "disk_bytes", "open_files"}
+
 
 class PriceListForm(forms.Form):
     """A dated price list."""
@@ -148,6 +151,13 @@ class PlanForm(forms.Form):
     code = forms.SlugField(max_length=40, help_text="Short and stable, for example small.")
     name = forms.CharField(max_length=100)
     summary = forms.CharField(max_length=500, required=False)
+    limits = forms.JSONField(
+        label="Limits",
+        required=False,
+        help_text='What it may use, as JSON, for example {"memory_bytes": 268435456, '
+        '"cpu_millis": 500, "disk_bytes": 1073741824}. Empty: no limits.',
+        widget=forms.Textarea(attrs={"rows": 2, "spellcheck": "false"}),
+    )
     sla = forms.JSONField(
         label="Place",
         required=False,
@@ -163,6 +173,15 @@ class PlanForm(forms.Form):
         help_text="One step a line: below which availability in percent; how much of the base "
         "price is given back, for example 99.9; 10. Empty: nothing is promised.",
     )
+
+    def clean_limits(self) -> dict[str, int]:
+        """Accept whole numbers above zero of what a node can limit."""
+        value = self.cleaned_data["limits"] or {}
+        if not isinstance(value, dict) or not value.keys() <= _LIMITS:
+            raise forms.ValidationError(f"Give one JSON object of: {', '.join(sorted(_LIMITS))}.")
+        if not all(type(amount) is int and 0 < amount < 2**63 for amount in value.values()):
+            raise forms.ValidationError("Each limit is a whole number above 0.")
+        return value
 
     def clean_service_level(self) -> list[list[str]]:
         """Read one step a line."""

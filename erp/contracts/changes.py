@@ -6,6 +6,7 @@ What is shown and what is stored come from the same function (`outlook`).
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from decimal import Decimal
+from typing import Any
 
 from django.db import transaction
 
@@ -310,11 +311,18 @@ def _take_effect(made: LineChange, *, at: datetime, by: str) -> None:
     """Make the line what was asked for; what runs follows the contract."""
     line = made.line
     move(made, ChangeState.APPLIED, at=at, by=by)
-    ContractLine.objects.filter(pk=line.pk).update(
-        plan=made.to_plan_id, quantity=made.to_quantity, limits=made.to_plan.limits
-    )
+    also = _of_plan(made) if made.to_plan_id != made.from_plan_id else {}
+    ContractLine.objects.filter(pk=line.pk).update(quantity=made.to_quantity, **also)
     record(line.contract, "resized", at=at, by=by, **_details(made))
     tell(line.contract, "resized", at=at)
+
+
+def _of_plan(made: LineChange) -> dict[str, Any]:
+    """Return what a line takes from its plan; a backup agreed for itself stays."""
+    plan = made.to_plan
+    found = {"plan": plan, "limits": plan.limits, "service_level": plan.service_level}
+    is_usual = made.line.backup == made.from_plan.backup
+    return found | ({"backup": plan.backup} if is_usual else {})
 
 
 def _details(made: LineChange) -> dict[str, str]:

@@ -172,3 +172,36 @@ def test_a_price_in_tiers_is_set_and_told_in_words(tree: Tree) -> None:
         "first 100 s 0.5 EUR per s and 3 EUR once, then 0.1 EUR per s; "
         "of the highest sample; at most 50 EUR a month"
     ) in client.get(path).content.decode()
+
+
+def test_a_plan_has_limits_that_a_node_can_hold(tree: Tree) -> None:
+    client = a_client(a_member(tree.provider, Role.ACCOUNTANT))
+    path = f"/catalogue/offers/{a_plan(tree.provider).offer.reference}"
+    big = {"code": "big", "name": "Big"}
+
+    for wrong in ('{"moon": 1}', '{"memory_bytes": 0}', '{"memory_bytes": true}', "[1]"):
+        assert client.post(path, big | {"limits": wrong}).status_code == 422
+    assert client.post(path, big | {"limits": '{"memory_bytes": 1073741824}'}).status_code == 302
+    assert Plan.objects.get(code="big").limits == {"memory_bytes": 2**30}
+
+
+def test_a_list_says_what_an_upgrade_costs_and_a_base_price_when_it_is_billed(tree: Tree) -> None:
+    plan = a_plan(tree.provider)
+    client = a_client(a_member(tree.reseller, Role.RESELLER_MANAGER))
+    listed = {
+        "name": "2026", "currency": "EUR", "starts_at": "2026-01-01", "upgrades": "full_month",
+    }  # fmt: skip
+    client.post("/catalogue/price-lists/new", listed)
+    made = PriceList.objects.get()
+    path = f"/catalogue/price-lists/{made.reference}"
+    price = {"plan": plan.pk, "kind": "recurring", "unit_price": "9", "in_advance": "on"}
+
+    metered = price | {"kind": "metered", "meter": "cpu_seconds"}
+    refused = client.post(path, metered)
+    assert (refused.status_code, Price.objects.exists()) == (422, False)
+    client.post(path, price)
+
+    assert (made.upgrades, Price.objects.get().in_advance) == ("full_month", True)
+    page = client.get(path).content.decode()
+    assert "9 EUR a month, billed in advance" in page
+    assert "the greater plan for the whole month" in page

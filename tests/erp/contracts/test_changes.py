@@ -80,6 +80,26 @@ def test_more_is_in_force_at_once_and_dates_the_prices(line: ContractLine, big: 
     assert (last.event, last.by, last.details["after"]) == ("resized", "alice", "Site Big, 1")
 
 
+def test_a_plan_brings_its_promises_and_a_backup_of_ones_own_stays(
+    line: ContractLine, big: Plan
+) -> None:
+    promised = {"service_level": [["99.9", "10"]], "backup": {"every_minutes": 60}}
+    Plan.objects.filter(pk=big.pk).update(**promised)
+    big = Plan.objects.select_related("offer").get(pk=big.pk)
+    small = line.plan
+
+    changes.change(line, wish(big), at=LATER, by="alice")
+    found = ContractLine.objects.get()
+    assert (found.service_level, found.backup) == (promised["service_level"], promised["backup"])
+
+    ContractLine.objects.update(backup={"every_minutes": 5})
+    planned = changes.change(line, wish(small, "K-2"), at=LATER, by="alice")
+    changes.apply(planned, at=RENEWAL, by="sweep")
+    found = ContractLine.objects.get()
+    assert (found.plan, found.limits, found.service_level) == (small, small.limits, [])
+    assert found.backup == {"every_minutes": 5}
+
+
 def test_less_waits_for_the_renewal_and_may_be_cancelled(line: ContractLine, big: Plan) -> None:
     small = line.plan
     before = stored(line)

@@ -1,10 +1,13 @@
 """Instances ask for what their contract permits."""
 
 from datetime import timedelta
+from decimal import Decimal
 
 import pytest
 
 from erp.base.journal import history
+from erp.catalogue.models import Plan, Price, PriceList
+from erp.contracts import changes
 from erp.contracts.models import Contract, ContractLine
 from erp.contracts.states import State as Contracted
 from orchestration.instances import queries, services, tasks
@@ -41,6 +44,31 @@ def test_each_change_raises_the_generation_once() -> None:
     assert queries.out_of_step(LATER).count() == 1
     assert follow(line).generation == 2
     assert follow(line).generation == 2
+
+
+def test_a_greater_plan_is_a_new_generation_with_its_limits() -> None:
+    line = a_line()
+    follow(line)
+    small, offer = line.plan, line.plan.offer
+    limits = {"memory_bytes": 2**30}
+    big = Plan.objects.create(
+        organisation=offer.organisation, offer=offer, code="big", name="Big", limits=limits
+    )
+    listed = PriceList.objects.create(
+        organisation=line.contract.seller, name="2026", currency="EUR", starts_at=NOON
+    )
+    for plan, price in ((small, 10), (big, 40)):
+        Price.objects.create(
+            organisation=listed.organisation, price_list=listed, plan=plan, kind="recurring",
+            unit_price=Decimal(price),
+        )  # fmt: skip
+
+    changes.change(line, changes.Wish("K", big, Decimal(1)), at=LATER, by="alice")
+
+    assert queries.out_of_step(LATER).count() == 1
+    found = follow(line)
+    assert (found.generation, found.limits) == (2, limits)
+    assert not queries.out_of_step(LATER).exists()
 
 
 def test_suspended_stops_and_active_starts_again() -> None:
