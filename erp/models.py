@@ -3,7 +3,7 @@
 from erp.base.journal import JournalLine
 from erp.catalogue.models import Offer, Plan, Price, PriceList
 from erp.contracts.models import Budget, Contract, ContractLine, LineChange, LinePrice
-from erp.customers.models import ApiReply, ApiToken, Member, Organisation
+from erp.customers.models import ApiReply, ApiToken, Brand, Logo, Member, Organisation
 from erp.desk.models import Calendar, CannedAnswer, Queue, Target, TicketTemplate
 from erp.mailroom.models import IncomingMail
 from erp.orders.models import Order
@@ -13,6 +13,7 @@ from erp.tickets.models import Message, MessageFile, Satisfaction, Ticket, Ticke
 __all__ = [
     "ApiReply",
     "ApiToken",
+    "Brand",
     "Budget",
     "Calendar",
     "CannedAnswer",
@@ -24,6 +25,7 @@ __all__ = [
     "JournalLine",
     "LineChange",
     "LinePrice",
+    "Logo",
     "Mail",
     "Member",
     "Message",

@@ -45,6 +45,7 @@ def context_of(snapshot: Snapshot) -> dict[str, Any]:
         "totals": _totals(snapshot, formats, label),
         "payment": _payment(snapshot),
         "notes": [note.text for note in snapshot.notes],
+        "look": snapshot.look,
     }
 
 

@@ -5,6 +5,7 @@ Source: Factur-X 1.0.7; ISO 19005-3; docs/adr/0012-documents.md
 
 import logging
 import mimetypes
+from hashlib import sha256
 from pathlib import Path
 from typing import Any
 
@@ -15,8 +16,9 @@ from weasyprint import HTML
 from weasyprint.urls import FatalURLFetchingError, URLFetcher, URLFetcherResponse
 
 from erp.base.errors import DomainError
+from erp.customers.models import Logo
 
-SCHEME = "static:"
+SCHEME, LOGO = "static:", "logo:"
 # They tell every step of every document: 50 lines each.
 for noisy in ("fontTools", "factur-x", "weasyprint.progress"):
     logging.getLogger(noisy).setLevel(logging.WARNING)
@@ -30,20 +32,34 @@ class NotOurs(DomainError):
 
 
 class OwnFiles(URLFetcher):  # type: ignore[misc]
-    """Reads `static:css/document.css` from our static files, and nothing else from anywhere."""
+    """Reads `static:css/document.css` from our static files, and `logo:` with a hash from ours.
+
+    Nothing else from anywhere.
+    """
 
     def __init__(self) -> None:
         super().__init__(allowed_protocols=(), allow_redirects=False, fail_on_errors=True)
 
     def fetch(self, url: str, headers: Any = None) -> Any:
-        """Return one of our static files.
+        """Return one of our static files, or the picture of a seller.
 
         Raises:
-            NotOurs: the address is of another scheme, or leaves our static files.
+            NotOurs: the address is of another scheme, leaves our files, or is not kept.
         """
+        if url.startswith(LOGO):
+            return URLFetcherResponse(url, _logo(url), {"Content-Type": "image/png"})
         path = _found(url)
         kind = mimetypes.guess_type(path.name)[0] or "application/octet-stream"
         return URLFetcherResponse(url, path.read_bytes(), {"Content-Type": kind})
+
+
+def _logo(url: str) -> bytes:
+    digest = url.removeprefix(LOGO)
+    kept = Logo.objects.filter(sha256=digest).values_list("png", flat=True).first()
+    content = bytes(kept or b"")
+    if sha256(content).hexdigest() != digest:
+        raise NotOurs(f"{url[:80]!r} is no picture that is kept.")
+    return content
 
 
 def _found(url: str) -> Path:

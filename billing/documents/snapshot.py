@@ -123,6 +123,22 @@ class Note:
 
 
 @dataclass(frozen=True, slots=True)
+class Look:
+    """How the seller shows itself on the page; the XML says nothing of it.
+
+    Args:
+        colour: of the line above the page, as `#0a64c8`.
+        logo: the SHA-256 of a picture that is kept; instead of the name.
+        terms: printed at the end.
+    """
+
+    name: str = ""
+    colour: str = ""
+    logo: str = ""
+    terms: str = ""
+
+
+@dataclass(frozen=True, slots=True)
 class Snapshot:
     """An invoice or credit note as issued.
 
@@ -164,6 +180,7 @@ class Snapshot:
     process: str = ""
     tax_evidence: str = ""
     notes: tuple[Note, ...] = ()
+    look: Look = Look()
 
     def __post_init__(self) -> None:
         if self.exponent < 0:

@@ -15,13 +15,13 @@ from billing.documents.formats import Formats
 from billing.documents.legal import notes_for, reason_for
 from billing.documents.rules import LANGUAGES, writable
 from billing.documents.snapshot import Kind as DocumentKind
-from billing.documents.snapshot import Line, Note, Party, Profile, Snapshot, Tax, Totals
+from billing.documents.snapshot import Line, Look, Note, Party, Profile, Snapshot, Tax, Totals
 from billing.invoicing.models import Invoice, InvoiceLine
 from billing.invoicing.states import Kind
 from billing.invoicing.wording import name_of
 from erp.base.money import exponent
 from erp.catalogue.models import PriceKind
-from erp.customers.models import Organisation
+from erp.customers.models import Brand, Organisation
 
 _KINDS = {Kind.INVOICE: DocumentKind.INVOICE, Kind.CREDIT_NOTE: DocumentKind.CREDIT_NOTE}
 # Codes of ISO 6523 and of the EAS list: a SIREN, the French directory, an e-mail address.
@@ -77,6 +77,7 @@ def snapshot_of(invoice: Invoice, *, prepaid_minor: int = 0) -> dict[str, Any]:
         payment_reference=_TO_COME,
         process=_SERVICES if is_french else "",
         tax_evidence=writable(" ".join(one["rule"] for one in invoice.taxes)),
+        look=look_of(seller),
         notes=(*reason_note(invoice), *notes_for(seller.country, language)),
     ).to_json()
 
@@ -84,6 +85,15 @@ def snapshot_of(invoice: Invoice, *, prepaid_minor: int = 0) -> dict[str, Any]:
 def numbered(snapshot: Mapping[str, Any], number: str) -> dict[str, Any]:
     """Return a snapshot with the number of its document, which is also what a payment names."""
     return {**snapshot, "number": number, "payment_reference": number}
+
+
+def look_of(seller: Organisation) -> Look:
+    """Return how a seller shows itself, frozen with the document."""
+    brand: Brand | None = getattr(seller, "brand", None)
+    if brand is None:
+        return Look()
+    logo = brand.logo.sha256 if brand.logo else ""
+    return Look(writable(brand.name), brand.colour, logo, writable(brand.terms))
 
 
 def reason_note(invoice: Invoice) -> tuple[Note, ...]:

@@ -1,7 +1,7 @@
 """What the shell shows around every page: navigation, scope, theme, version."""
 
 import tomllib
-from functools import cache
+from functools import cache, cached_property
 from pathlib import Path
 from typing import Any
 
@@ -9,6 +9,8 @@ from django.conf import settings
 from django.http import HttpRequest
 
 from config.ui.navigation import Group, groups_for
+from erp.customers.access import brand_served_to
+from erp.customers.models import Brand
 
 THEMES = ("light", "dark")
 
@@ -35,6 +37,12 @@ class Shell:
         """Return the links that this reader may open."""
         rights: frozenset[str] = getattr(self._request, "rights", frozenset())
         return groups_for(frozenset(map(str, rights)), self._request.path)
+
+    @cached_property
+    def brand(self) -> Brand | None:
+        """Return the brand under which the reader is served."""
+        user = getattr(self._request, "user", None)
+        return brand_served_to(user) if user and hasattr(user, "_memberships") else None
 
     @property
     def scope(self) -> str:

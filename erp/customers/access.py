@@ -5,7 +5,8 @@ from django.db.models import QuerySet
 from django.shortcuts import get_object_or_404
 
 from erp.base.tenancy import AnyUser
-from erp.customers.models import ApiToken, Member, Organisation
+from erp.customers.branding import brand_of
+from erp.customers.models import ApiToken, Brand, Member, Organisation
 from erp.customers.states import Kind, Right
 
 
@@ -14,7 +15,9 @@ def memberships_of(user: AnyUser) -> list[Member]:
     if not user.is_authenticated:
         return []
     if "_memberships" not in vars(user):
-        remember(user, list(Member.objects.filter(user_id=user.pk).select_related("organisation")))
+        # With what every page shows of their seller.
+        shown = ("organisation__brand", "organisation__parent__brand")
+        remember(user, list(Member.objects.filter(user_id=user.pk).select_related(*shown)))
     return list(vars(user)["_memberships"])
 
 
@@ -76,6 +79,12 @@ def organisation_for(user: AnyUser, reference: str, *, right: Right) -> Organisa
     organisation = get_object_or_404(Organisation.objects.visible_to(user), reference=reference)
     require(user, organisation, right)
     return organisation
+
+
+def brand_served_to(user: AnyUser) -> Brand | None:
+    """Return the brand under which the user is served, in the first of their organisations."""
+    members = memberships_of(user)
+    return brand_of(members[0].organisation) if members else None
 
 
 def may_edit(user: AnyUser, organisation: Organisation) -> bool:

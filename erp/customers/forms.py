@@ -12,6 +12,7 @@ from stdnum.exceptions import ValidationError as BadNumber
 from stdnum.util import get_cc_module
 
 from erp.base.money import exponent, round_minor
+from erp.customers.colours import is_colour, problem_of
 from erp.customers.models import Organisation
 from erp.customers.states import ROLES, InvoiceFormat, Right, Role
 
@@ -183,3 +184,44 @@ class ViewAsForm(forms.Form):
     """Why somebody looks at a customer's pages."""
 
     why = forms.CharField(max_length=200)
+
+
+class BrandForm(forms.Form):
+    """What a seller shows of itself; what cannot be seen or read is refused in words."""
+
+    name = forms.CharField(max_length=60, help_text="Shown above pages, and as sender of mails.")
+    logo = forms.FileField(
+        required=False,
+        help_text="PNG, JPEG or WebP, at most 1 MiB. Empty: the one that is there stays.",
+        widget=forms.FileInput(attrs={"accept": "image/png,image/jpeg,image/webp"}),
+    )
+    colour = forms.CharField(
+        max_length=7,
+        required=False,
+        help_text="Of buttons, and of the line above invoices, as #0a64c8. Empty: the usual one.",
+    )
+    reply_to = forms.EmailField(
+        label="Answers to mails go to", required=False, help_text="Empty: to the provider."
+    )
+    terms = forms.CharField(
+        label="Terms on invoices",
+        max_length=1000,
+        required=False,
+        widget=forms.Textarea(attrs={"rows": 3}),
+    )
+
+    def clean_colour(self) -> str:
+        """Take a colour that can be seen on white."""
+        colour = str(self.cleaned_data["colour"]).strip().lower()
+        if colour and not is_colour(colour):
+            raise forms.ValidationError("Write it as # and six digits from 0 to f: #0a64c8.")
+        if colour and (problem := problem_of(colour)):
+            raise forms.ValidationError(problem)
+        return colour
+
+    def clean_name(self) -> str:
+        """Take one line: it becomes the name of a sender."""
+        name = " ".join(str(self.cleaned_data["name"]).split())
+        if any(sign in name for sign in '<>"@'):
+            raise forms.ValidationError('A name has none of these signs: < > " @')
+        return name

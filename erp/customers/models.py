@@ -87,6 +87,43 @@ class Organisation(models.Model):
         return self.pk
 
 
+class Logo(models.Model):
+    """A picture as it was drawn anew; documents name it by its hash, so it never changes."""
+
+    organisation = models.ForeignKey(Organisation, on_delete=models.PROTECT, related_name="logos")
+    sha256 = models.CharField(max_length=64)
+    png = models.BinaryField()
+    width = models.PositiveSmallIntegerField()
+    height = models.PositiveSmallIntegerField()
+
+    objects = TenantQuerySet["Logo"].as_manager()
+
+    class Meta:
+        constraints = [models.UniqueConstraint(fields=["organisation", "sha256"], name="logo_once")]
+
+    def __str__(self) -> str:
+        return self.sha256[:8]
+
+
+class Brand(models.Model):
+    """What a seller shows of itself to its customers, on pages, mails and documents."""
+
+    organisation = models.OneToOneField(
+        Organisation, on_delete=models.PROTECT, related_name="brand"
+    )
+    name = models.CharField(max_length=60)
+    colour = models.CharField(max_length=7, blank=True)
+    logo = models.ForeignKey(Logo, null=True, blank=True, on_delete=models.PROTECT)
+    reply_to = models.EmailField(blank=True)
+    terms = models.TextField(max_length=1000, blank=True)
+    changed_at = models.DateTimeField()
+
+    objects = TenantQuerySet["Brand"].as_manager()
+
+    def __str__(self) -> str:
+        return self.name
+
+
 class Member(models.Model):
     """A person in an organisation, with one role."""
 

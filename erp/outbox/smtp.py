@@ -4,12 +4,14 @@ import smtplib
 import time
 from collections.abc import Callable
 from datetime import datetime
+from email.utils import formataddr, parseaddr
 from typing import Any
 
 from django.conf import settings
 from django.core.mail import EmailMultiAlternatives, get_connection
 
 from erp.base.errors import DomainError
+from erp.customers.branding import brand_of
 from erp.outbox import queue
 from erp.outbox.models import Mail
 from erp.outbox.states import MAIL_PAUSES
@@ -101,9 +103,10 @@ def compose(mail: Mail) -> EmailMultiAlternatives:
     Raises:
         DomainError: a document is not there yet, or they are too large together.
     """
+    sender, answers_to = _sender(mail)
     message = EmailMultiAlternatives(
-        mail.subject, mail.text, settings.DEFAULT_FROM_EMAIL, [mail.recipient],
-        headers=dict(mail.headers),
+        mail.subject, mail.text, sender, [mail.recipient],
+        headers=dict(mail.headers), reply_to=answers_to,
     )  # fmt: skip
     message.attach_alternative(mail.html, "text/html")
     size = 0
@@ -114,6 +117,21 @@ def compose(mail: Mail) -> EmailMultiAlternatives:
             raise TooMuchAttached
         message.attach(file.name, file.content, file.content_type)
     return message
+
+
+def _sender(mail: Mail) -> tuple[str, list[str]]:
+    """Return the sender with the name of the seller's brand, and where answers go.
+
+    The address stays ours: our mail server may not send for the domains of others (SPF, DMARC).
+    What a mail says itself of answers, as one about a ticket does, goes before the brand.
+    """
+    usual = settings.DEFAULT_FROM_EMAIL
+    brand = brand_of(mail.organisation)
+    if brand is None:
+        return usual, []
+    says_itself = "Reply-To" in mail.headers
+    answers_to = [brand.reply_to] if brand.reply_to and not says_itself else []
+    return formataddr((brand.name, parseaddr(usual)[1])), answers_to
 
 
 def _is_refused_for_good(error: Exception) -> bool:

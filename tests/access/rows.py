@@ -4,11 +4,14 @@ A new URL with parameters needs one row in `ROWS`: its name, and a function from
 the URL's arguments, or to None where such an organisation cannot have such an object.
 """
 
+import io
 from collections.abc import Callable, Mapping
 from datetime import timedelta
 from decimal import Decimal
 from hashlib import sha256
 from typing import Any
+
+from PIL import Image
 
 from billing.bank.models import BankFile, BankItem, BankStatement
 from billing.invoicing.models import Invoice, InvoiceLine
@@ -27,7 +30,8 @@ from erp.base.doors import now
 from erp.catalogue.models import Offer, Plan, PriceList
 from erp.contracts.models import Contract, ContractLine, LineChange
 from erp.contracts.states import State as Contracted
-from erp.customers.models import ApiToken, Member, Organisation
+from erp.customers.branding import Look, set_brand
+from erp.customers.models import ApiToken, Brand, Member, Organisation
 from erp.customers.states import Kind
 from erp.desk.models import Calendar, CannedAnswer, Queue, TicketTemplate
 from erp.mailroom.models import IncomingMail
@@ -506,6 +510,18 @@ def _account(of: Organisation) -> Kwargs | None:
     return {"pk": leg.account_id} if leg else None
 
 
+def _brand(of: Organisation) -> Kwargs | None:
+    """What a seller shows of itself."""
+    if of.kind == Kind.CUSTOMER:
+        return None
+    if not Brand.objects.filter(organisation=of).exists():
+        target = io.BytesIO()
+        Image.new("RGB", (9, 9)).save(target, "PNG")
+        look = Look("Brand", "#0a64c8")
+        set_brand(of, look, at=NOON, by="test", logo=io.BytesIO(target.getvalue()))
+    return {"reference": of.reference}
+
+
 def _token(of: Organisation) -> Kwargs | None:
     """A token of somebody who is a member there."""
     member = Member.objects.filter(organisation=of).order_by("pk").first()
@@ -571,6 +587,7 @@ ROWS: Mapping[str, Maker] = {
         by_reference(lambda of: of),
     ),
     "payments:top_up": by_reference(lambda of: of if of.kind == Kind.CUSTOMER else None),
+    **_each("organisations:brand organisations:remove_logo organisations:logo_of", _brand),
     "organisations:revoke_token": _token,
     **_each(
         "catalogue:price_list catalogue:end_list simulations:price_list",

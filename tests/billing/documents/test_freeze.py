@@ -1,15 +1,21 @@
 """What an issued invoice freezes: parties, days, units and evidence, as they are printed."""
 
+import io
 from collections.abc import Callable
 from datetime import date
 from decimal import Decimal
 from typing import Any
 
+import pikepdf
 import pytest
+from PIL import Image
 
 from billing.documents import line_texts, xml
 from billing.documents.formats import Formats
+from billing.documents.page import html_of
+from billing.documents.pdf import NotOurs, pdf_of
 from billing.documents.rules import Inconsistent
+from billing.documents.snapshot import Look as FrozenLook
 from billing.documents.snapshot import Profile, Snapshot, from_json
 from billing.documents.validator import VALIDATOR
 from billing.invoicing import services as invoicing
@@ -17,7 +23,8 @@ from billing.invoicing.freeze import language_of, last_day, party
 from billing.invoicing.models import InvoiceLine, Series
 from billing.invoicing.wording import name_of
 from erp.contracts.models import ContractLine
-from erp.customers.models import Organisation
+from erp.customers.branding import Look, remove_logo, set_brand
+from erp.customers.models import Logo, Organisation
 from tests.billing.builders import (
     OPENED,
     FakeUsage,
@@ -205,3 +212,37 @@ def test_the_form_of_the_e_invoice_is_what_the_buyer_wished(issue: Issue) -> Non
         Profile.XRECHNUNG,
         "04011000-12345-34",
     )
+
+
+def a_logo() -> io.BytesIO:
+    target = io.BytesIO()
+    Image.new("RGB", (300, 80), "#0a64c8").save(target, "PNG")
+    target.seek(0)
+    return target
+
+
+def test_the_brand_is_frozen_and_printed(issue: Issue) -> None:
+    seller = a_provider(**SELLER)
+    look = Look("Cloudy", "#0a64c8", terms="Pay within the month.")
+    set_brand(seller, look, at=OPENED, by="test", logo=a_logo())
+
+    frozen = issue()
+
+    logo = Logo.objects.get()
+    assert frozen.look == FrozenLook("Cloudy", "#0a64c8", logo.sha256, "Pay within the month.")
+    html = html_of(frozen)
+    assert "border-top-color: #0a64c8" in html
+    assert "Pay within the month." in html
+    with pikepdf.open(io.BytesIO(pdf_of(html))) as pdf:
+        assert len(pdf.pages[0].get_images()) >= 1
+    set_brand(seller, Look("Other"), at=OPENED, by="test")
+    remove_logo(seller, at=OPENED, by="test")
+    assert html_of(frozen) == html
+    assert pdf_of(html)
+
+
+def test_a_picture_that_is_not_kept_is_not_printed(issue: Issue) -> None:
+    frozen = issue()
+    assert frozen.look == FrozenLook()
+    with pytest.raises(NotOurs, match="no picture that is kept"):
+        pdf_of(f'<img src="logo:{"0" * 64}">')
