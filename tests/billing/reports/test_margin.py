@@ -100,6 +100,9 @@ def test_the_page_and_its_files_say_the_same_to_who_reads_the_books(books: Organ
     page = accountant.get(place).content.decode()
     for words in ("Margin by node", "node-1", "/nodes/N-1/costs", "47.4 %", "€95.00"):
         assert words in page
+    assert f'href="/reports/margin?books={books.reference}"' in (
+        accountant.get("/reports/revenue").content.decode()
+    )
     table = margin.margin(books, Asked(*YEAR, "EUR", by="node", limit=None))
     written = list(csv.reader(StringIO("".join(csv_lines(table)))))
     assert written[0] == [
