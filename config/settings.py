@@ -209,6 +209,8 @@ SUBJECT_SOURCES = [
     "billing.invoicing.subjects.Invoices",
     "orchestration.nodes.subjects.Machines",
 ]
+# Who saves an instance before a campaign changes it: orchestration.campaigns.saving.Saver.
+CAMPAIGN_SAVER = "orchestration.campaigns.saving.SnapshotSaver"
 # Where an event of a service is announced, so that the next step hurries: config/nudges.py.
 NUDGES = "config.nudges.nudge"
 

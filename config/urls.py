@@ -27,6 +27,7 @@ urlpatterns = [
     path("placement/", include("orchestration.allocation.urls")),
     path("metering/", include("orchestration.metering.urls")),
     path("maintenance/", include("orchestration.maintenance.urls")),
+    path("campaigns/", include("orchestration.campaigns.urls")),
     path("windows/", include("orchestration.windows.urls")),
     path("backups/", include("orchestration.backup.urls")),
     path("monitoring/", include("orchestration.monitoring.urls")),

@@ -9,6 +9,7 @@ from orchestration.backup.models import (
     Takeover,
     Witness,
 )
+from orchestration.campaigns.models import Campaign, CampaignItem, UpgradeTerms
 from orchestration.convergence.models import ConvergencePass
 from orchestration.instances.models import Instance
 from orchestration.maintenance.models import Check, NodeWork, Reading
@@ -28,6 +29,8 @@ from orchestration.windows.models import MaintenanceWindow, Occurrence
 
 __all__ = [
     "BackupRepository",
+    "Campaign",
+    "CampaignItem",
     "Check",
     "ComputeNode",
     "ComputePartition",
@@ -52,6 +55,7 @@ __all__ = [
     "SoftwareRelease",
     "Spool",
     "Takeover",
+    "UpgradeTerms",
     "UsageSum",
     "Witness",
 ]

@@ -42,6 +42,7 @@ ENTRIES: tuple[Entry, ...] = (
     _entry(
         "Machines", "Maintenance", "maintenance:list", "wrench-screwdriver", "operate"
     ),
+    _entry("Machines", "Campaigns", "campaigns:list", "rocket-launch", "operate"),
     _entry("Machines", "Windows", "windows:list", "calendar-days", "operate"),
     _entry("Machines", "Status page", "status", "signal", "operate"),
     _entry(

@@ -8,6 +8,7 @@ from typing import Any
 
 from django.db import transaction
 
+from erp.base.errors import DomainError
 from erp.base.journal import record
 from erp.base.lifecycle import move
 from erp.base.nudges import announce
@@ -23,9 +24,16 @@ from orchestration.instances.children import (
 from orchestration.instances.models import Instance
 from orchestration.instances.queries import published, with_release
 from orchestration.instances.states import Requested, State
+from orchestration.releases.models import SoftwareRelease
 from orchestration.releases.queries import newest_release
 
 BY = "orchestration"
+
+
+class WrongProduct(DomainError):
+    """A release of another product cannot take its place."""
+
+    code = "wrong_product"
 
 
 def requested_state_of(contract: Contract, *, at: datetime) -> Requested | None:
@@ -145,6 +153,34 @@ def request_change(
     if instance.node_id:
         announce("instance.changed", node=instance.node_id)
     _follow_children(instance, at=at)
+
+
+@transaction.atomic
+def change_release(
+    instance: Instance, release: SoftwareRelease, *, at: datetime, by: str, why: str
+) -> int:
+    """Have an instance run another release of its product; return the generation that does.
+
+    The same release again changes nothing, nor does anything on what is to be destroyed.
+
+    Raises:
+        WrongProduct: it is another product.
+    """
+    instance = with_release().select_for_update(of=("self",)).get(pk=instance.pk)
+    if release.product != instance.release.product:
+        raise WrongProduct
+    is_over = instance.requested_state == Requested.DESTROYED
+    if instance.release_id == release.pk or is_over:
+        return instance.generation
+    was = str(instance.release)
+    instance.release, instance.generation = release, instance.generation + 1
+    instance.save(update_fields=["release", "generation"])
+    facts = {"generation": instance.generation, "was": was, "is": str(release)}
+    record(instance, "upgraded", at=at, by=by, why=why, **facts)
+    if instance.node_id:
+        announce("instance.changed", node=instance.node_id)
+    _follow_children(instance, at=at)
+    return instance.generation
 
 
 @transaction.atomic

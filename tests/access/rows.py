@@ -52,6 +52,7 @@ from orchestration.backup.models import (
     Takeover,
 )
 from orchestration.convergence.models import ConvergencePass
+from orchestration.campaigns.models import Campaign, CampaignItem
 from orchestration.instances.models import Instance
 from orchestration.maintenance.models import Check, NodeWork
 from orchestration.maintenance.services import plan as plan_work
@@ -472,6 +473,36 @@ def _check(of: Organisation) -> Kwargs | None:
     return {"reference": check.reference}
 
 
+def _campaign(of: Organisation) -> Kwargs | None:
+    if of.kind != Kind.PROVIDER:
+        return None
+    made, _ = Campaign.objects.get_or_create(
+        organisation=of, kind="release", release=a_release(),
+        defaults={
+            "answers_until": NOON, "started_by": "test", "created_at": NOON, "state": "running",
+            "state_since": NOON,
+        },
+    )  # fmt: skip
+    return {"reference": made.reference}
+
+
+def _campaign_item(of: Organisation) -> Kwargs | None:
+    instance = instance_of(of)
+    if instance is None:
+        return None
+    provider = Organisation.objects.get(kind=Kind.PROVIDER)
+    campaign = _campaign(provider)
+    assert campaign is not None
+    made, _ = CampaignItem.objects.get_or_create(
+        organisation=of, campaign=Campaign.objects.get(**campaign), instance=instance,
+        defaults={
+            "from_release": a_release(), "consent": "asked", "state": "waiting",
+            "state_since": NOON,
+        },
+    )  # fmt: skip
+    return {"reference": made.reference}
+
+
 def _release(of: Organisation) -> Kwargs | None:
     return {"reference": a_release().reference} if of.kind == Kind.PROVIDER else None
 
@@ -710,6 +741,11 @@ ROWS: Mapping[str, Maker] = {
         _work,
     ),
     **_each("maintenance:check maintenance:owner", _check),
+    **_each("campaigns:detail campaigns:live", _campaign),
+    "campaigns:act": lambda of: (found | {"action": "pause"}) if (found := _campaign(of)) else None,
+    "campaigns:answer": _campaign_item,
+    "campaigns:new": _release,
+    **_each("campaigns:of_contract campaigns:terms", by_reference(contract_of)),
     "windows:of_contract": by_reference(contract_of),
     "releases:detail": _release,
     **_each(
@@ -787,4 +823,5 @@ PUBLIC = {
     "ui:gallery",
     "releases:schema",
     "mails:leave",
+    "campaigns:by_mail",
 }
