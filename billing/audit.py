@@ -98,7 +98,9 @@ FROM (
         lag(issued_on) OVER series AS date_before
     FROM billing_invoice i WHERE number <> ''
     WINDOW series AS (PARTITION BY issuer_id, prefix, year ORDER BY sequence)
-) n WHERE sequence <> right_sequence OR issued_on < date_before
+) n WHERE issued_on < date_before OR sequence <> right_sequence + (
+    SELECT count(*) FROM billing_lostnumber l WHERE l.organisation_id = n.issuer_id
+        AND l.prefix = n.prefix AND l.year = n.year AND l.sequence < n.sequence)
 UNION ALL
 SELECT 'invoice ' || number || ' breaks the chain of its issuer' FROM (
     SELECT i.*, tenantry_invoice_hash(i) AS right_hash, lag(hash, 1, '') OVER chain AS hash_before

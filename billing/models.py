@@ -3,7 +3,7 @@
 from billing.bank.models import BankFile, BankItem, BankStatement
 from billing.documents.models import Document
 from billing.dunning.models import DunningAct, DunningHold, DunningStep
-from billing.invoicing.models import Invoice, InvoiceLine, Series
+from billing.invoicing.models import Invoice, InvoiceLine, LostNumber, Series
 from billing.ledger.models import (
     Account,
     Anchor,
@@ -50,6 +50,7 @@ __all__ = [
     "Invoice",
     "InvoiceLine",
     "Lettering",
+    "LostNumber",
     "Mandate",
     "PartAccount",
     "PaymentAllocation",

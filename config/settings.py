@@ -209,6 +209,14 @@ SUBJECT_SOURCES = [
     "billing.invoicing.subjects.Invoices",
     "orchestration.nodes.subjects.Machines",
 ]
+# Seals the backups of the Master; kept where the backups are not.
+BACKUP_KEY = env.key("TENANTRY_BACKUP_KEY") if env.text("TENANTRY_BACKUP_KEY", "") else None
+BACKUP_DIR = Path(env.text("TENANTRY_BACKUP_DIR", str(DATA_DIR / "backups")))
+BACKUP_HOURS = env.whole("TENANTRY_BACKUP_HOURS", 24)
+BACKUP_KEPT = env.whole("TENANTRY_BACKUP_KEPT", 14)
+# Where taken numbers are noted before they are committed; belongs on another disk.
+NUMBERS_FILE = Path(env.text("TENANTRY_NUMBERS_FILE", str(DATA_DIR / "taken-numbers.jsonl")))
+
 # Who saves an instance before a campaign changes it: orchestration.campaigns.saving.Saver.
 CAMPAIGN_SAVER = "orchestration.campaigns.saving.SnapshotSaver"
 # Where an event of a service is announced, so that the next step hurries: config/nudges.py.

@@ -16,7 +16,7 @@ from django.db.models import Prefetch, QuerySet
 
 from billing.documents import services as documents
 from billing.documents.models import Document
-from billing.invoicing import notices, numbering
+from billing.invoicing import lost, notices, numbering
 from billing.invoicing.booking import book
 from billing.invoicing.freeze import numbered, snapshot_of
 from billing.invoicing.models import Invoice, InvoiceLine
@@ -120,7 +120,10 @@ def publish(
         return {}
     ((issuer, kind),) = {(one.issuer, one.kind) for one in invoices}
     on = date_of(issuer, at)
-    ready, refused = _made_ready(invoices, on, prepaid or {})
+    refused = lost.refusals(invoices)
+    fresh = [one for one in invoices if one.pk not in refused]
+    ready, unprinted = _made_ready(fresh, on, prepaid or {})
+    refused |= unprinted
     if not ready:
         return refused
     issued = [one.invoice for one in ready]
@@ -129,6 +132,7 @@ def publish(
     for one, number in zip(issued, numbers, strict=True):
         one.number, one.prefix = str(number), number.prefix
         one.year, one.sequence = number.year, number.sequence
+    lost.note(issuer, issued, on=on)
     frozen = documents.freeze(
         (
             (

@@ -41,6 +41,41 @@ class Series(models.Model):
         return f"{self.prefix}-{self.year}"
 
 
+class LostNumber(models.Model):
+    """A number that was taken after the backup from which the Master was restored.
+
+    It explains the hole in its series. What it billed is not billed again, unless it is released.
+    """
+
+    organisation = models.ForeignKey(Organisation, on_delete=models.PROTECT)
+    prefix = models.CharField(max_length=4)
+    year = models.PositiveSmallIntegerField()
+    sequence = models.PositiveIntegerField()
+    number = models.CharField(max_length=20)
+    issued_on = models.DateField()
+    kind = models.CharField(max_length=12, choices=Kind.choices)
+    contract_reference = models.CharField(max_length=12)
+    period_start_at = models.DateTimeField()
+    period_end_at = models.DateTimeField()
+    total_minor = models.BigIntegerField()
+    currency = models.CharField(max_length=3)
+    found_at = models.DateTimeField()
+    released_at = models.DateTimeField(null=True)
+
+    objects = TenantQuerySet["LostNumber"].as_manager()
+
+    class Meta:
+        ordering = ["organisation", "prefix", "year", "sequence"]
+        constraints = [
+            models.UniqueConstraint(
+                fields=["organisation", "prefix", "year", "sequence"], name="lostnumber_once"
+            )
+        ]
+
+    def __str__(self) -> str:
+        return self.number
+
+
 class Invoice(Stateful):
     """What one buyer owes for one contract over [period_start_at, period_end_at).
 

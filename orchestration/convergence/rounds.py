@@ -40,6 +40,7 @@ WITH quiet AS (
     SELECT lease.id FROM orchestration_nodelease lease
     JOIN orchestration_computenode node ON node.id = lease.node_id
     WHERE node.id = ANY(%(nodes)s) AND (lease.until IS NULL OR lease.until <= %(at)s)
+      AND node.compare_since IS NULL
       AND node.carrier = %(carrier)s AND node.state = ANY(%(states)s) AND node.failures = 0
       AND node.applied_revision <> '' AND node.applied_revision = node.desired_revision
       AND {documents.IS_CURRENT}

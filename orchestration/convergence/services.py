@@ -18,7 +18,15 @@ from erp.base.journal import record
 from erp.base.lifecycle import move
 from erp.tickets.models import Ticket
 from erp.tickets.services import report_cause, resolve_cause
-from orchestration.convergence import connections, documents, intake, lease, rotation, upgrades
+from orchestration.convergence import (
+    comparison,
+    connections,
+    documents,
+    intake,
+    lease,
+    rotation,
+    upgrades,
+)
 from orchestration.convergence.carrier import BadAnswer, NodeUnreachable, Session
 from orchestration.convergence.conversation import TakesOver, poll
 from orchestration.convergence.models import ConvergencePass
@@ -118,6 +126,11 @@ def _pass(
     node: ComputeNode, session: Session, *, fence: int, clock: Clock, why: str, stay: float
 ) -> bool:
     """Poll until what is desired is applied or the time is over; return whether it is applied."""
+    if node.compare_since:
+        comparison.compare(node, session, fence=fence, at=clock())
+        if node.compare_since:
+            _seen(node, at=clock(), is_settled=True)
+            return True
     began, until = clock(), time.monotonic() + stay
     _make_document(node, at=began)
     is_work = node.applied_revision != node.desired_revision

@@ -14,7 +14,7 @@ from erp.base.doors import UserRequest, now
 from erp.base.errors import DomainError
 from erp.base.journal import history
 from erp.customers.states import Right
-from orchestration.convergence import rotation
+from orchestration.convergence import comparison, rotation
 from orchestration.maintenance import checks, queries, services
 from orchestration.maintenance.access import check_for, work_for
 from orchestration.maintenance.forms import OwnerForm, WorkForm
@@ -106,6 +106,19 @@ def rotate_key(request: UserRequest, reference: str) -> HttpResponse:
     node = node_for(request.user, reference, right=Right.OPERATE)
     rotation.begin(node, at=now(), by=request.user.get_username())
     messages.success(request, f"{node.name}: its key is changed by the next visit.")
+    return redirect("nodes:detail", reference)
+
+
+@login_required
+@require_POST
+def accept(request: UserRequest, reference: str) -> HttpResponse:
+    """Let a node that is ahead of the restored Master have what the Master knows."""
+    node = node_for(request.user, reference, right=Right.OPERATE)
+    if request.POST.get("name", "").strip() == node.name:
+        comparison.accept(node, at=now(), by=request.user.get_username())
+        messages.success(request, f"{node.name} gets what the Master knows.")
+    else:
+        messages.error(request, f"Type {node.name} to say that you have looked at it.")
     return redirect("nodes:detail", reference)
 
 

@@ -83,6 +83,10 @@ class ComputeNode(Stateful):
     keeps_backups = models.BooleanField(default=True)
     # Names what the node last reported, so that it need not say the same again.
     report_hash = models.CharField(max_length=64, blank=True)
+    # Since a restore of the Master: it is looked at before anything on it is changed, and this is
+    # what it has that the Master does not know.
+    compare_since = models.DateTimeField(null=True)
+    differences = models.JSONField(default=list)
     spool_epoch = models.CharField(max_length=64, blank=True)
     spool_position = models.BigIntegerField(default=0)
     last_seen_at = models.DateTimeField(null=True)

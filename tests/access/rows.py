@@ -51,8 +51,8 @@ from orchestration.backup.models import (
     Snapshot,
     Takeover,
 )
-from orchestration.convergence.models import ConvergencePass
 from orchestration.campaigns.models import Campaign, CampaignItem
+from orchestration.convergence.models import ConvergencePass
 from orchestration.instances.models import Instance
 from orchestration.maintenance.models import Check, NodeWork
 from orchestration.maintenance.services import plan as plan_work
@@ -735,7 +735,9 @@ ROWS: Mapping[str, Maker] = {
     "nodes:act": lambda of: (found | {"action": "close"}) if (found := _node(of)) else None,
     **_each("windows:detail windows:end", _window),
     **_each("windows:move windows:cancel", by_reference(occurrence_of)),
-    **_each("maintenance:of_node maintenance:plan maintenance:rotate_key", _node),
+    **_each(
+        "maintenance:of_node maintenance:accept maintenance:plan maintenance:rotate_key", _node
+    ),
     **_each(
         "maintenance:work maintenance:work_live maintenance:work_done maintenance:work_cancel",
         _work,

@@ -13,7 +13,7 @@ from orchestration.campaigns.models import Campaign
 from orchestration.campaigns.services import Plan
 from orchestration.convergence import services as convergence
 from orchestration.instances.models import Instance
-from orchestration.instances.services import connection_of
+from orchestration.instances.services import change_release, connection_of
 from orchestration.nodes.models import ComputeNode
 from orchestration.releases.models import SoftwareRelease
 from orchestration.releases.services import CATALOGUE, publish
@@ -98,16 +98,16 @@ def test_a_good_release_comes_everywhere_and_a_bad_one_stops_at_the_canary(
 
     bad = another(tmp_path, "9.1.0", "serve.py", "import ", "raise SystemExit(3)\nimport ")
     campaign = services.start(a_provider(), bad, plan, at=at, by="ops")
-    real, moves = waves.change_release, []
+    moves: list[int] = []
 
     def then_killed(*args: object, **kwargs: object) -> int:
-        moves.append(real(*args, **kwargs))  # type: ignore[arg-type]
+        moves.append(change_release(*args, **kwargs))  # type: ignore[arg-type]
         raise Killed
 
     for _ in range(2):
         # Killed as it asks for the change, and as it asks for the way back.
         with monkeypatch.context() as patched:
-            patched.setattr(waves, "change_release", then_killed)
+            patched.setattr("orchestration.campaigns.waves.change_release", then_killed)
             with pytest.raises(Killed):
                 at = drive(campaign, node, at, until="stopped")
         waves.advance(campaign.pk, at=at)

@@ -39,6 +39,8 @@ RUN_TWICE = {
     "orchestration.convergence.tasks.enrol_node": "tests/orchestration/convergence",
     "orchestration.monitoring.tasks.sweep_incidents": "tests/orchestration/monitoring",
     "orchestration.monitoring.tasks.sweep_waits": "tests/orchestration/monitoring",
+    "config.rescue.tasks.sweep_backup": "tests/config",
+    "config.rescue.tasks.sweep_master": "tests/config",
     "orchestration.campaigns.tasks.sweep_campaigns": "tests/orchestration/campaigns",
     "orchestration.maintenance.tasks.sweep_works": "tests/orchestration/maintenance",
     "orchestration.maintenance.tasks.sweep_checks": "tests/orchestration/maintenance",

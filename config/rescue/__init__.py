@@ -1,0 +1,1 @@
+"""The Master's own backup, its restore, and what is settled afterwards."""
