@@ -8,7 +8,7 @@ from datetime import timedelta
 from pathlib import Path
 
 import pytest
-from django.conf import LazySettings
+from django.conf import LazySettings, settings
 from django.core.management import CommandError, call_command
 from django.db import connections
 
@@ -71,7 +71,7 @@ def another_database() -> Iterator[None]:
 
 
 def made() -> Path:
-    return services.back_up(Path(services.settings.BACKUP_DIR), at=now(), version="1").path
+    return services.back_up(Path(settings.BACKUP_DIR), at=now(), version="1").path
 
 
 def billed(usage: FakeUsage) -> Invoice:

@@ -51,7 +51,7 @@ def restored() -> tuple[ComputeNode, Instance]:
 
 
 def visited(node: ComputeNode, session: Node) -> ComputeNode:
-    services.converge(node.pk, clock=lambda: NOON, why="test", session=session)  # type: ignore[arg-type]
+    services.converge(node.pk, clock=lambda: NOON, why="test", session=session)
     return ComputeNode.objects.get(pk=node.pk)
 
 
