@@ -11,7 +11,7 @@ import erp.base.identifiers
 class Migration(migrations.Migration):
     dependencies = [
         ("erp", "0013_mails_about_maintenance"),
-        ("orchestration", "0014_backups"),
+        ("orchestration", "0015_what_nodes_cost"),
     ]
 
     operations = [

@@ -5,7 +5,7 @@ from django.db import migrations, models
 
 class Migration(migrations.Migration):
     dependencies = [
-        ("orchestration", "0015_upgrade_campaigns"),
+        ("orchestration", "0016_upgrade_campaigns"),
     ]
 
     operations = [
