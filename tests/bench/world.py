@@ -1,7 +1,8 @@
 """A world of any size: valid rows made from one real example, by one statement per table."""
 
+import contextlib
 import io
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
 from django.db import connections
@@ -66,16 +67,23 @@ def grow(example: Example, before: int, nodes: int) -> None:
 
     The owner role makes them: keys are given.
     """
+    with as_owner() as cursor:
+        _bring_secrets(cursor, before * PER_NODE, nodes * PER_NODE)
+        for model, per_node, columns in TABLES:
+            first, last = int(before * per_node), int(nodes * per_node)
+            clone(cursor, example.rows[model], first, last, columns)
+        cursor.execute(_SETTLE, {"form": FORM})
+        cursor.execute("ANALYZE")
+
+
+@contextlib.contextmanager
+def as_owner() -> Iterator[CursorWrapper]:
+    """Speak to the benchmark's database as the role that owns its tables."""
     owner = connections["owner"]
     owner.settings_dict["NAME"] = connections["default"].settings_dict["NAME"]
     owner.close()
     with scope.everything("a world is made"), owner.cursor() as cursor:
-        _bring_secrets(cursor, before * PER_NODE, nodes * PER_NODE)
-        for model, per_node, columns in TABLES:
-            first, last = int(before * per_node), int(nodes * per_node)
-            _clone(cursor, example.rows[model], first, last, columns)
-        cursor.execute(_SETTLE, {"form": FORM})
-        cursor.execute("ANALYZE")
+        yield cursor
     owner.close()
 
 
@@ -92,7 +100,7 @@ def _bring_secrets(cursor: CursorWrapper, first: int, last: int) -> None:
     cursor.copy_expert("COPY secret FROM STDIN", text)
 
 
-def _clone(
+def clone(
     cursor: CursorWrapper, row: Model, first: int, last: int, columns: Mapping[str, str]
 ) -> None:
     """Copy a row, with other values in some columns; `n` numbers the copies."""
@@ -111,7 +119,7 @@ def _quoted(name: str) -> str:
     return f'"{name}"'
 
 
-def _named(letter: str) -> str:
+def named(letter: str) -> str:
     return f"'{letter}-' || lpad(n::text, 8, '0')"
 
 
@@ -123,15 +131,15 @@ TABLES: tuple[tuple[type[Model], float, Mapping[str, str]], ...] = (
         Organisation,
         PER_NODE / PER_CUSTOMER,
         {
-            "reference": _named("O"),
-            "path": f"split_part(example.path, '/', 1) || '/' || {_named('O')} || '/'",
+            "reference": named("O"),
+            "path": f"split_part(example.path, '/', 1) || '/' || {named('O')} || '/'",
         },
     ),
     (
         ComputeNode,
         1,
         {
-            "reference": _named("N"), "name": "'node-' || n", "host": "'node-' || n",
+            "reference": named("N"), "name": "'node-' || n", "host": "'node-' || n",
             "state": "'ready'", "next_attempt_at": NEVER, "agent_version": f"'{version()}'",
         },
     ),
@@ -144,7 +152,7 @@ TABLES: tuple[tuple[type[Model], float, Mapping[str, str]], ...] = (
             "port_first": f"21000 + 10 * mod(n, {PER_NODE})",
         },
     ),
-    (Contract, PER_NODE, {"reference": _named("C"), "organisation_id": _CUSTOMER}),
+    (Contract, PER_NODE, {"reference": named("C"), "organisation_id": _CUSTOMER}),
     (ContractLine, PER_NODE, {"contract_id": _SELF, "organisation_id": _CUSTOMER}),
     (
         Instance,
