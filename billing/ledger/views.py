@@ -22,7 +22,7 @@ from erp.customers.access import require
 from erp.customers.models import Organisation
 from erp.customers.states import Right
 
-PAGE = 50
+PAGE = 25
 # What a person letters by hand at once.
 MOST_OPEN = 500
 _MOST_CHOSEN = 200

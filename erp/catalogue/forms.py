@@ -65,8 +65,11 @@ class PriceListForm(forms.Form):
         label="For one buyer alone",
         required=False,
         to_field_name="reference",
-        empty_label="No: for everybody",
-        help_text="A reseller, for example: its list goes before the one for everybody.",
+        # Typed: a seller may have a hundred thousand.
+        widget=forms.TextInput,
+        help_text="The reference of one who buys from you, O-…: its list goes before the one for"
+        " everybody. Empty: for everybody.",
+        error_messages={"invalid_choice": "Nobody of this reference buys from you."},
     )
 
     def __init__(

@@ -25,7 +25,7 @@ from erp.orders.parameters import BadParameters
 from erp.orders.schema_form import schema_form
 from erp.ports import product_source
 
-PAGE = 50
+PAGE = 40
 EVENTS = 50
 
 

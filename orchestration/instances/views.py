@@ -21,7 +21,7 @@ from orchestration.instances.states import State
 from orchestration.instances.steps import Step, steps_of, trouble_of
 from orchestration.nodes import limits
 
-PAGE = 50
+PAGE = 40
 EVENTS = 50
 
 

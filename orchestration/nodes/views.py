@@ -1,5 +1,7 @@
 """Pages of compute nodes, for operators."""
 
+from urllib.parse import urlencode
+
 from django.conf import settings
 from django.contrib import messages
 from django.contrib.auth.decorators import login_required
@@ -22,7 +24,7 @@ from orchestration.nodes.models import ComputeNode, NodeCaller, NodeRoom
 from orchestration.nodes.standing import PROMISES, in_words
 from orchestration.nodes.states import ARROWS, State
 
-MOST = 500
+PAGE = 50
 PASSES = 20
 MOST_OWNERS = 500
 # Draining is confirmed on a page of its own, which shows where the instances would go.
@@ -46,9 +48,19 @@ def listing(request: UserRequest) -> HttpResponse:
     """Show the machines with state, last answer and room."""
     if Right.OPERATE not in request.rights:
         raise PermissionDenied
-    nodes = list(queries.with_capacity(request.user)[:MOST])
+    after, named = request.GET.get("after", ""), request.GET.get("name", "")
+    found = queries.with_capacity(request.user)
+    if after:
+        found = found.filter(name__gt=after)
+    if named:
+        found = found.filter(name__istartswith=named)
+    nodes = list(found.order_by("name")[: PAGE + 1])
+    next_url = ""
+    if len(nodes) > PAGE:
+        next_url = "?" + urlencode({"name": named, "after": nodes[PAGE - 1].name})
+    nodes = nodes[:PAGE]
     rows = list(zip(nodes, queries.agent_states(nodes, version()), strict=True))
-    return render(request, "nodes/list.html", {"rows": rows})
+    return render(request, "nodes/list.html", {"rows": rows, "named": named, "next_url": next_url})
 
 
 @login_required

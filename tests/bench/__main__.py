@@ -10,7 +10,17 @@ from importlib import import_module
 
 import django
 
-BENCHMARKS = ("intake", "documents", "ordering", "closing", "pages", "simulated", "node", "fleet", "backup")
+BENCHMARKS = (
+    "intake",
+    "documents",
+    "ordering",
+    "closing",
+    "pages",
+    "simulated",
+    "node",
+    "fleet",
+    "backup",
+)
 # Redis holds sixteen databases; ours has a number that no worker of another system looks at.
 _QUEUE = os.environ.get("TENANTRY_BENCH_QUEUE", "?db=9")
 

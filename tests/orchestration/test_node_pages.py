@@ -1,5 +1,6 @@
 """Operators add, follow and retire machines; nobody else may."""
 
+import re
 from html import unescape
 from typing import Any
 
@@ -285,3 +286,21 @@ def test_a_node_over_ssh_gets_no_command(operator: Client) -> None:
     answer = operator.post(f"/nodes/{node.reference}/withdraw")
     assert answer.status_code == 409
     assert "This node does not call" in answer.content.decode()
+
+
+def test_a_long_list_of_nodes_is_read_page_by_page_and_found_by_the_begin_of_a_name(
+    operator: Client, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("orchestration.nodes.views.PAGE", 2)
+    for name in ("paris-1", "lyon-1", "paris-2", "paris-3"):
+        a_node(name)
+
+    def shown(query: str) -> list[str]:
+        page = operator.get("/nodes/" + query).content.decode()
+        return re.findall(r">((?:paris|lyon)-\d)</a>", page)
+
+    assert shown("") == ["lyon-1", "paris-1"]
+    assert 'href="?name=&amp;after=paris-1"' in operator.get("/nodes/").content.decode()
+    assert shown("?after=paris-1") == ["paris-2", "paris-3"]
+    assert shown("?name=PARIS") == ["paris-1", "paris-2"]
+    assert "No such node" in operator.get("/nodes/?name=rome").content.decode()
