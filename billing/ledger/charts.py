@@ -52,7 +52,8 @@ PCG = chart(
     ("7063", "Set-up fees", _INCOME, "revenue.setup"),
     ("709", "Rebates granted", _INCOME, ""),
     ("756", "Exchange gains on receivables", _INCOME, "exchange_gain"),
-    ("758", "Other income", _INCOME, "fee expired"),
+    ("758", "Other income", _INCOME, "fee"),
+    ("7588", "Expired credit of customers", _INCOME, "expired"),
     ("890", "Opening balance", _EQUITY, "opening"),
 )
 
@@ -81,7 +82,8 @@ SKR03 = chart(
     ("2150", "Exchange losses", _EXPENSE, "exchange_loss"),
     ("2400", "Irrecoverable receivables", _EXPENSE, "write_off"),
     ("2660", "Exchange gains", _INCOME, "exchange_gain"),
-    ("2700", "Other income", _INCOME, "fee expired"),
+    ("2700", "Other income", _INCOME, "fee"),
+    ("2709", "Expired credit of customers", _INCOME, "expired"),
     ("4100", "Wages", _EXPENSE, ""),
     ("4210", "Rent", _EXPENSE, ""),
     ("4240", "Energy", _EXPENSE, ""),
