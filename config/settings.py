@@ -203,8 +203,9 @@ PRODUCT_SOURCE = "orchestration.releases.source.PublishedReleases"
 PLACEMENT_SOURCE = "orchestration.allocation.source.KnownPlaces"
 # Where mails find the documents that they carry: the port is erp.ports.AttachmentSource.
 ATTACHMENT_SOURCE = "billing.documents.source.StoredDocuments"
-# What has a name that people know, for links of tickets: the port is erp.ports.SubjectSource.
+# What has a name that people know, for the search and links of tickets: erp.ports.SubjectSource.
 SUBJECT_SOURCES = [
+    "erp.customers.subjects.Parties",
     "erp.tickets.subjects.Agreements",
     "billing.invoicing.subjects.Invoices",
     "orchestration.nodes.subjects.Machines",

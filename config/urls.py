@@ -2,13 +2,14 @@
 
 from django.urls import include, path
 
-from config import metrics, views
+from config import metrics, search, views
 from orchestration.monitoring.views import status
 
 urlpatterns = [
     path("", views.home, name="home"),
     path("healthz", views.healthy, name="healthy"),
     path("metrics", metrics.scrape, name="metrics"),
+    path("search/", search.search, name="search"),
     path("status/", status, name="status"),
     path("accounts/", include("allauth.urls")),
     path("ui/", include("config.ui.urls")),

@@ -8,6 +8,8 @@ from django.urls import reverse
 from billing.invoicing.models import Invoice
 from billing.invoicing.queries import visible
 from erp.base.tenancy import AnyUser
+from erp.customers.models import Organisation
+from erp.customers.states import Kind
 from erp.ports import Subject
 
 
@@ -25,9 +27,15 @@ class Invoices:
         return line_subject(invoice, int(position[:6])) if is_number else None
 
     def search(self, user: AnyUser, words: str, *, limit: int) -> Sequence[Subject]:
-        """Return the invoices whose number begins with the words, the newest first."""
-        found = visible(user).filter(Q(number__istartswith=words) | Q(reference=words.upper()))
-        return [subject_of(one) for one in found.order_by("-pk")[:limit]]
+        """Return the invoices whose number begins with the words, in the order of numbers.
+
+        Each seller's numbers are a range of the index that keeps them unique.
+        """
+        number = words.upper()
+        sellers = Organisation.objects.exclude(kind=Kind.CUSTOMER).values("pk")
+        near = Q(number__gte=number, number__lt=f"{number}\U0010ffff", issuer__in=sellers)
+        rows = visible(user).filter(near).order_by("number", "pk")[:limit]
+        return [subject_of(one) for one in rows if one.number.startswith(number)]
 
 
 def subject_of(invoice: Invoice) -> Subject:

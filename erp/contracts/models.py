@@ -14,6 +14,7 @@ from erp.base.identifiers import reference
 from erp.base.lifecycle import Stateful
 from erp.base.money import charge
 from erp.base.periods import Period
+from erp.base.prefix import small_letters
 from erp.base.secret_parameters import shown
 from erp.base.tenancy import TenantQuerySet
 from erp.catalogue.models import Plan, PriceKind, Upgrades
@@ -42,10 +43,13 @@ class Contract(Stateful):
     # A reseller with the provider: it bills what the reseller's customers use, and runs nothing.
     is_wholesale = models.BooleanField(default=False)
 
+    search_name = small_letters("name", max_length=100)
+
     objects = TenantQuerySet["Contract"].as_manager()
 
     class Meta:
         ordering = ["-pk"]
+        indexes = [models.Index(fields=["search_name"], name="contract_search")]
         constraints = [
             models.CheckConstraint(
                 name="contract_ends_after_it_starts",

@@ -8,6 +8,7 @@ from django.db import models
 from django.db.models import Q
 
 from erp.base.identifiers import reference
+from erp.base.prefix import small_letters
 from erp.base.tenancy import TenantQuerySet
 from erp.customers.states import InvoiceFormat, Kind, Right, Role, rights_given
 
@@ -53,6 +54,7 @@ class Organisation(models.Model):
     payment_days = models.PositiveSmallIntegerField(default=30)
     credit_limit_minor = models.BigIntegerField(null=True, blank=True)
     created_at = models.DateTimeField()
+    search_name = small_letters("name", max_length=200)
 
     objects = OrganisationQuerySet.as_manager()
 
@@ -61,7 +63,8 @@ class Organisation(models.Model):
         indexes = [
             models.Index(
                 fields=["path"], name="organisation_subtree", opclasses=["varchar_pattern_ops"]
-            )
+            ),
+            models.Index(fields=["search_name"], name="organisation_search"),
         ]
         constraints = [
             models.UniqueConstraint(

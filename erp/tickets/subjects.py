@@ -4,6 +4,7 @@ from collections.abc import Sequence
 
 from django.urls import reverse
 
+from erp.base.prefix import begins
 from erp.base.tenancy import AnyUser
 from erp.contracts.models import Contract
 from erp.ports import Subject, subject_sources
@@ -22,11 +23,9 @@ class Agreements:
         return _ticket(ticket) if ticket else None
 
     def search(self, user: AnyUser, words: str, *, limit: int) -> Sequence[Subject]:
-        """Return services and tickets whose name or subject begins with the words."""
-        contracts = Contract.objects.visible_to(user).filter(name__istartswith=words)
-        tickets = Ticket.objects.visible_to(user).filter(subject__istartswith=words)
-        found = [_service(one) for one in contracts.order_by("-pk")[:limit]]
-        return [*found, *(_ticket(one) for one in tickets.order_by("-pk")[:limit])][:limit]
+        """Return the services whose name begins with the words."""
+        seen = Contract.objects.visible_to(user).filter(begins("search_name", words))
+        return [_service(one) for one in seen.order_by("search_name", "pk")[:limit]]
 
 
 def _service(contract: Contract) -> Subject:

@@ -1,4 +1,5 @@
-// <nav-palette>: Ctrl-K or ⌘K opens a box that filters the links of the navigation.
+// <nav-palette search="/search/">: Ctrl-K or ⌘K opens a box that filters the links of the navigation,
+// and asks the search for what has such a number, name or address.
 
 customElements.define("nav-palette", class extends HTMLElement {
   connectedCallback() {
@@ -54,12 +55,25 @@ customElements.define("nav-palette", class extends HTMLElement {
       item.append(copy);
       return item;
     }));
-    if (!hits.length) {
+    this.ask(asked);
+    if (!hits.length && asked.length < 2) {
       const none = document.createElement("li");
       none.className = "palette-none";
       none.textContent = "No page of that name.";
       this.list.append(none);
     }
+  }
+  ask(asked) {
+    clearTimeout(this.timer);
+    if (asked.length < 2 || !this.getAttribute("search")) return;
+    this.timer = setTimeout(async () => {
+      const answer = await fetch(`${this.getAttribute("search")}?part=1&q=${encodeURIComponent(asked)}`).catch(() => null);
+      if (!answer?.ok || this.input.value.trim().toLowerCase() !== asked) return;
+      const box = document.createElement("template");
+      box.innerHTML = await answer.text();
+      this.list.append(box.content);
+      if (!this.list.childElementCount) this.list.append("Nothing is called so.");
+    }, 120);
   }
   move(event) {
     const links = [...this.list.querySelectorAll("a")];
