@@ -6,7 +6,7 @@ from django.db import migrations, models
 
 class Migration(migrations.Migration):
     dependencies = [
-        ("erp", "0019_budgets"),
+        ("erp", "0020_brands"),
     ]
 
     operations = [
