@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 from datetime import date
 from decimal import Decimal
+from functools import cache, lru_cache
 
 from babel import Locale
 from babel.dates import format_date, format_skeleton
@@ -25,7 +26,7 @@ class Formats:
     @property
     def locale(self) -> Locale:
         """Return Babel's locale; English is the European one, day before month."""
-        return Locale.parse(_LOCALES[self.language])
+        return _locale(self.language)
 
     def money(self, minor: int) -> str:
         """Return an amount with its currency; letters stand apart from the digits."""
@@ -62,11 +63,11 @@ class Formats:
 
     def short_day(self, day: date) -> str:
         """Return day and month, for small print beside a dated period."""
-        return format_skeleton("MMMd", day, locale=self.locale)
+        return _skeleton(self.language, "MMMd", day)
 
     def month(self, day: date) -> str:
         """Return the month of a day in words, with its year."""
-        return format_skeleton("yMMMM", day, locale=self.locale)
+        return _skeleton(self.language, "yMMMM", day)
 
     def country(self, code: str) -> str:
         """Return the name of a country; its code where the language has none."""
@@ -77,3 +78,14 @@ class Formats:
 
     def _decimals(self) -> str:
         return f"0.{'0' * self.exponent}" if self.exponent else "0"
+
+
+# A run prints the same few days on thousands of documents.
+@lru_cache(maxsize=1024)
+def _skeleton(language: str, skeleton: str, day: date) -> str:
+    return format_skeleton(skeleton, day, locale=_locale(language))
+
+
+@cache
+def _locale(language: str) -> Locale:
+    return Locale.parse(_LOCALES[language])

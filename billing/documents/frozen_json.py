@@ -5,12 +5,14 @@ from dataclasses import fields, is_dataclass
 from datetime import date
 from decimal import Decimal, InvalidOperation
 from enum import StrEnum
+from functools import cache
 from types import UnionType
 from typing import Any, TypeVar, get_args, get_origin, get_type_hints
 
 from erp.base.errors import DomainError
 
 T = TypeVar("T")
+_AS_THEY_ARE = frozenset({str, int, type(None)})
 
 
 class UnknownVersion(DomainError):
@@ -27,18 +29,25 @@ class Malformed(DomainError):
 
 def dump(value: Any) -> Any:
     """Return a dataclass, tuple or plain value as JSON values."""
-    if is_dataclass(value):
-        return {field.name: dump(getattr(value, field.name)) for field in fields(value)}
-    if isinstance(value, tuple):
-        return [dump(one) for one in value]
+    kind = type(value)
+    if kind in _AS_THEY_ARE:
+        return value
     if isinstance(value, Decimal):
         return f"{value:f}"
+    if isinstance(value, tuple):
+        return [dump(one) for one in value]
     if isinstance(value, date):
         return value.isoformat()
     if isinstance(value, StrEnum):
         return value.value
-    assert value is None or type(value) in (str, int), f"{type(value)} cannot be frozen exactly"
-    return value
+    assert is_dataclass(value), f"{kind} cannot be frozen exactly"
+    return {name: dump(getattr(value, name)) for name in names_in(kind)}
+
+
+@cache
+def names_in(kind: type) -> tuple[str, ...]:
+    """Return the names of the fields of a dataclass."""
+    return tuple(field.name for field in fields(kind))
 
 
 def load(frozen: Mapping[str, Any], kind: type[T], *, version: int) -> T:

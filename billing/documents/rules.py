@@ -6,11 +6,12 @@ Source: EN 16931-1, BR-CO-10, 13, 14, 15, 16, 17; BR-27; the category rules BR-S
 import re
 from collections import defaultdict
 from collections.abc import Iterator
-from dataclasses import fields, is_dataclass
+from dataclasses import is_dataclass
 from datetime import date
 from decimal import ROUND_HALF_UP, Context, Decimal
 from typing import TYPE_CHECKING, Any
 
+from billing.documents.frozen_json import names_in
 from erp.base.errors import DomainError
 
 if TYPE_CHECKING:
@@ -89,6 +90,8 @@ def _check_period(start: date | None, end: date | None, what: str) -> None:
 
 
 def _check_texts(snapshot: "Snapshot") -> None:
+    if not _UNWRITABLE.search("".join(_texts(snapshot))):
+        return
     for text in _texts(snapshot):
         found = _UNWRITABLE.search(text)
         _hold(not found, f"{text[:40]!r} holds a character that no document can carry")
@@ -101,8 +104,8 @@ def _texts(value: Any) -> Iterator[str]:
         for one in value:
             yield from _texts(one)
     elif is_dataclass(value):
-        for field in fields(value):
-            yield from _texts(getattr(value, field.name))
+        for name in names_in(type(value)):
+            yield from _texts(getattr(value, name))
 
 
 def _check_lines(snapshot: "Snapshot") -> None:

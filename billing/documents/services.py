@@ -15,6 +15,7 @@ from billing.documents.snapshot import from_json
 from billing.documents.states import State
 from erp.base.errors import DomainError
 from erp.base.lifecycle import move
+from erp.base.inserts import insert
 from erp.customers.models import Organisation
 
 if TYPE_CHECKING:
@@ -45,7 +46,7 @@ def freeze(
 
     Its rendering is due at once.
     """
-    return Document.objects.bulk_create(
+    return insert(
         Document(
             organisation_id=owner.pk,
             title=title,

@@ -15,6 +15,7 @@ from billing.rating.models import BilledWindow, RatedLine, RatingRun
 from billing.rating.services import Rated
 from erp.base.errors import DomainError
 from erp.base.journal import line_about, record_all
+from erp.base.inserts import insert
 
 
 class PeriodTaken(DomainError):
@@ -75,11 +76,11 @@ def keep(drafts: Collection[Draft], *, at: datetime, by: str) -> None:
     new = [one for one in drafts if one.invoice.pk is None]
     try:
         with transaction.atomic():
-            Invoice.objects.bulk_create([one.invoice for one in new])
+            insert([one.invoice for one in new])
     except IntegrityError as error:
         names = ", ".join(f"{one.invoice.contract}, {one.invoice.rating_run.period}" for one in new)
         raise PeriodTaken(f"There is an invoice for a part of this period: {names}.") from error
-    InvoiceLine.objects.bulk_create([line for one in new for line in one.lines])
+    insert([line for one in new for line in one.lines])
     record_all(
         line_about(
             one.invoice,

@@ -13,6 +13,7 @@ from billing.ledger.chart import Chart, Part, UnknownAccount
 from billing.ledger.charts import CHARTS, usual_for
 from billing.ledger.models import Account, Books, Entry, Journal, PartAccount, Posting
 from erp.base.errors import DomainError
+from erp.base.inserts import insert
 from erp.customers.models import Organisation
 
 # Writers of one organisation's books take turns: the first key of the advisory lock.
@@ -175,7 +176,7 @@ def _write(
     """Write new entries; the trigger that chains them sees them in their order."""
     check_open(books, on)
     accounts = accounts_of(books, {code for fact in facts for code in fact.legs()})
-    entries = Entry.objects.bulk_create(
+    entries = insert(
         Entry(
             organisation_id=books.pk,
             key=fact.key,
@@ -191,7 +192,7 @@ def _write(
         )
         for fact in facts
     )
-    Posting.objects.bulk_create(
+    insert(
         _leg(entry, accounts[code], minor, fact)
         for entry, fact in zip(entries, facts, strict=True)
         for code, minor in entry.amounts.items()

@@ -14,6 +14,7 @@ from billing.rating.resold import resold_under
 from billing.rating.tariffs import Billed, Charge, Measured, Tariff
 from erp.base.errors import DomainError
 from erp.base.periods import Period
+from erp.base.inserts import insert
 from erp.contracts.models import Contract
 
 # More lines than this in one run is a fault in the data, not a bill.
@@ -202,8 +203,8 @@ def _run(contract: Contract, window: Period, *, cut_off: datetime, at: datetime)
 def keep(rated: Collection[Rated]) -> None:
     """Store what is new of some rating runs, with their lines, in two statements."""
     new = [one for one in rated if one.run.pk is None]
-    RatingRun.objects.bulk_create([one.run for one in new])
-    RatedLine.objects.bulk_create([line for one in new for line in one.lines])
+    insert([one.run for one in new])
+    insert([line for one in new for line in one.lines])
 
 
 def _line(run: RatingRun, position: int, charge: Charge) -> RatedLine:
@@ -232,7 +233,7 @@ def _line(run: RatingRun, position: int, charge: Charge) -> RatedLine:
 
 def mark_billed(lines: Iterable[tuple[RatedLine, str]]) -> None:
     """Remember by which invoice each rated line is billed; the database refuses a second."""
-    BilledWindow.objects.bulk_create(
+    insert(
         BilledWindow(
             organisation_id=line.organisation_id,
             rated_line=line,

@@ -19,6 +19,7 @@ from erp.base.errors import DomainError
 from erp.base.journal import record
 from erp.base.nudges import announce
 from erp.base.periods import Period
+from erp.base.inserts import insert
 from erp.contracts.models import Contract
 from erp.contracts.states import State as Contracted
 from erp.customers.models import Organisation
@@ -133,7 +134,7 @@ def take(run: BillingRun, contracts: Sequence[Contract], *, at: datetime, by: st
                 take(run, [one], at=at, by=by)
             return
         made = {contracts[0].pk: _parked(contracts[0], error)}
-    RunItem.objects.bulk_create(
+    insert(
         RunItem(
             organisation_id=one.organisation_id,
             run=run,

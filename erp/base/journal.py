@@ -10,6 +10,7 @@ from typing import Any
 
 from django.db import models
 
+from erp.base.inserts import insert
 from erp.base.tenancy import TenantQuerySet
 
 
@@ -71,7 +72,7 @@ def line_about(
 def record_all(lines: Iterable[JournalLine]) -> list[JournalLine]:
     """Write many lines at once, in the order of their chains: two writers never wait in a ring."""
     ordered = sorted(lines, key=lambda one: one.organisation_id)
-    return JournalLine.objects.bulk_create(ordered)
+    return insert(ordered)
 
 
 def history(subject: models.Model) -> models.QuerySet[JournalLine]:

@@ -1,9 +1,13 @@
 """Measure work in pairs, so that whatever slows the machine slows both."""
 
+import os
 import statistics
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
+from pathlib import Path
+
+from django.db import connection
 
 ROUNDS = 5
 
@@ -50,3 +54,40 @@ def compare(
     pairs = [(seconds(ours), seconds(peer)) for _ in range(ROUNDS)]
     mine, its = (statistics.median(column) for column in zip(*pairs, strict=True))
     return Result(name, mine, its, peer_name, aim)
+
+
+@dataclass(frozen=True, slots=True)
+class Spent:
+    """Seconds on the wall, and of CPU in this process and in its session of PostgreSQL."""
+
+    wall: float
+    python: float
+    database: float
+
+    def __add__(self, other: "Spent") -> "Spent":
+        return Spent(
+            self.wall + other.wall, self.python + other.python, self.database + other.database
+        )
+
+    @property
+    def cpu(self) -> float:
+        """Return the CPU of both together."""
+        return self.python + self.database
+
+
+def spent(work: Callable[[], object]) -> Spent:
+    """Return what one call costs; the database must run on this machine."""
+    before = _cpu_of_the_session()
+    python = time.process_time()
+    wall = seconds(work)
+    python = time.process_time() - python
+    return Spent(wall, python, _cpu_of_the_session() - before)
+
+
+def _cpu_of_the_session() -> float:
+    """Return the CPU that the process behind our session has had."""
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT pg_backend_pid()")
+        (pid,) = cursor.fetchone()
+    ticks = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[11:13]
+    return sum(map(int, ticks)) / os.sysconf("SC_CLK_TCK")
