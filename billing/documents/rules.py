@@ -5,7 +5,6 @@ Source: EN 16931-1, BR-CO-10, 13, 14, 15, 16, 17; BR-27; the category rules BR-S
 
 import re
 from collections import defaultdict
-from collections.abc import Iterator
 from dataclasses import is_dataclass
 from datetime import date
 from decimal import ROUND_HALF_UP, Context, Decimal
@@ -90,22 +89,23 @@ def _check_period(start: date | None, end: date | None, what: str) -> None:
 
 
 def _check_texts(snapshot: "Snapshot") -> None:
-    if not _UNWRITABLE.search("".join(_texts(snapshot))):
-        return
-    for text in _texts(snapshot):
+    texts: list[str] = []
+    _gather(snapshot, texts)
+    for text in texts if _UNWRITABLE.search("".join(texts)) else ():
         found = _UNWRITABLE.search(text)
         _hold(not found, f"{text[:40]!r} holds a character that no document can carry")
 
 
-def _texts(value: Any) -> Iterator[str]:
+def _gather(value: Any, texts: list[str]) -> None:
+    """Add every text inside a value to the list."""
     if isinstance(value, str):
-        yield value
+        texts.append(value)
     elif isinstance(value, tuple):
         for one in value:
-            yield from _texts(one)
+            _gather(one, texts)
     elif is_dataclass(value):
         for name in names_in(type(value)):
-            yield from _texts(getattr(value, name))
+            _gather(getattr(value, name), texts)
 
 
 def _check_lines(snapshot: "Snapshot") -> None:

@@ -8,4 +8,5 @@ _SIGNS = "0123456789ABCDEFGHJKMNPQRSTVWXYZ"
 
 def reference(kind: str) -> str:
     """Return a new reference such as `C-7K2M9QXA`; 40 random bits, unique by constraint."""
-    return f"{kind}-{''.join(secrets.choice(_SIGNS) for _ in range(8))}"
+    drawn = secrets.randbits(40)
+    return f"{kind}-{''.join(_SIGNS[drawn >> shift & 31] for shift in range(0, 40, 5))}"

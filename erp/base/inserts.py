@@ -21,17 +21,26 @@ def insert(rows: Iterable[M]) -> list[M]:
     otherwise than they are read (files, ranges, arrays, bytes) are not for this.
     """
     found = list(rows)
-    if not found:
-        return found
-    sql, fields = _statement(type(found[0]))
-    values = [[_value(row, field) for field in fields] for row in found]
-    with connection.cursor() as cursor:
-        cursor.execute(sql, [json.dumps(values, default=str)])
-        keys = cursor.fetchall()
+    keys = _written(found, "RETURNING") if found else []
     for row, (key,) in zip(found, keys, strict=True):
         row.pk = key
         row._state.adding, row._state.db = False, connection.alias
     return found
+
+
+def insert_missing(rows: Iterable[models.Model]) -> None:
+    """Store the rows that are not there already, by any of their unique constraints."""
+    found = list(rows)
+    if found:
+        _written(found, "ON CONFLICT DO NOTHING RETURNING")
+
+
+def _written(rows: Sequence[models.Model], how: str) -> list[tuple[Any]]:
+    sql, fields = _statement(type(rows[0]), how)
+    values = [[_value(row, field) for field in fields] for row in rows]
+    with connection.cursor() as cursor:
+        cursor.execute(sql, [json.dumps(values, default=str)])
+        return list(cursor.fetchall())
 
 
 def _value(row: models.Model, field: "models.Field[Any, Any]") -> Any:
@@ -45,7 +54,7 @@ def _value(row: models.Model, field: "models.Field[Any, Any]") -> Any:
 
 
 @cache
-def _statement(model: type[models.Model]) -> tuple[str, Sequence[Any]]:
+def _statement(model: type[models.Model], how: str) -> tuple[str, Sequence[Any]]:
     """Return the statement for a model, and its fields in the order of its values."""
     fields = [one for one in model._meta.concrete_fields if not one.primary_key]
     quote = connection.ops.quote_name
@@ -59,6 +68,6 @@ def _statement(model: type[models.Model]) -> tuple[str, Sequence[Any]]:
     sql = (
         f"INSERT INTO {quote(model._meta.db_table)} ({columns}) SELECT {values} "  # noqa: S608
         "FROM jsonb_array_elements(%s::jsonb) AS row "
-        f"RETURNING {quote(model._meta.pk.column)}"
+        f"{how} {quote(model._meta.pk.column)}"
     )
     return sql, fields

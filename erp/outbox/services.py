@@ -19,6 +19,7 @@ from erp.base.errors import DomainError
 from erp.base.identifiers import reference
 from erp.base.journal import record
 from erp.base.nudges import announce
+from erp.base.inserts import insert_missing
 from erp.customers.models import Member, Organisation
 from erp.outbox import letters, queries, queue
 from erp.outbox.models import Delivery, Endpoint, Mail, Preference
@@ -90,7 +91,7 @@ def _put(letters: Sequence[tuple[Organisation, Letter, Recipients]], *, at: date
         for organisation, letter, reached in letters
         for address, member in list(reached.items())[:MOST_RECIPIENTS]
     ]
-    Mail.objects.bulk_create(rows, ignore_conflicts=True)
+    insert_missing(rows)
     if rows:
         announce("mail.posted")
 
@@ -192,7 +193,7 @@ def emit_all(
             for organisation, key, data in facts
             for endpoint in heard.get(organisation.pk, ())
         ]
-        Delivery.objects.bulk_create(rows, ignore_conflicts=True)
+        insert_missing(rows)
     for pk in sorted({one.endpoint_id for one in rows}):
         announce("webhook.posted", endpoint=pk)
 

@@ -99,9 +99,7 @@ def _close(count: int, release: SoftwareRelease, *, samples: int = 360) -> Close
     return Closed(count, samples, drafting, issuing)
 
 
-def sell(
-    seller: Organisation, count: int, release: SoftwareRelease, *, samples: int = 360
-) -> None:
+def sell(seller: Organisation, count: int, release: SoftwareRelease, *, samples: int = 360) -> None:
     """Let customers have so many services that ran all month and were measured."""
     buyers = [
         a_customer(f"Customer {number} of {seller.name}", seller)
