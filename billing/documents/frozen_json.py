@@ -5,7 +5,6 @@ from dataclasses import fields, is_dataclass
 from datetime import date
 from decimal import Decimal, InvalidOperation
 from enum import StrEnum
-from functools import cache
 from types import UnionType
 from typing import Any, TypeVar, get_args, get_origin, get_type_hints
 
@@ -13,6 +12,7 @@ from erp.base.errors import DomainError
 
 T = TypeVar("T")
 _AS_THEY_ARE = frozenset({str, int, type(None)})
+_NAMES: dict[type, tuple[str, ...]] = {}
 
 
 class UnknownVersion(DomainError):
@@ -41,13 +41,15 @@ def dump(value: Any) -> Any:
     if isinstance(value, StrEnum):
         return value.value
     assert is_dataclass(value), f"{kind} cannot be frozen exactly"
-    return {name: dump(getattr(value, name)) for name in names_in(kind)}
+    return {name: dump(getattr(value, name)) for name in names_in(value)}
 
 
-@cache
-def names_in(kind: type) -> tuple[str, ...]:
-    """Return the names of the fields of a dataclass."""
-    return tuple(field.name for field in fields(kind))
+def names_in(value: Any) -> tuple[str, ...]:
+    """Return the names of the fields of a dataclass, looked up once per class."""
+    kind = type(value)
+    if kind not in _NAMES:
+        _NAMES[kind] = tuple(field.name for field in fields(value))
+    return _NAMES[kind]
 
 
 def load(frozen: Mapping[str, Any], kind: type[T], *, version: int) -> T:

@@ -69,6 +69,18 @@ _DAYS = {
 _IN_SERVICE = {"en": "In service {days}", "fr": "En service {days}", "de": "In Betrieb {days}"}
 
 
+_LINES_IN = {
+    "en": "{count} lines, in the attached file {file}",
+    "fr": "{count} lignes, dans le fichier joint {file}",
+    "de": "{count} Positionen, in der angehängten Datei {file}",
+}
+
+
+def lines_in(language: str, *, count: str, file: str) -> str:
+    """Return how many lines a printed row stands for, and which file holds them."""
+    return _LINES_IN[language].format(count=count, file=file)
+
+
 def labels_in(language: str) -> dict[str, str]:
     """Return every label in one language."""
     return {name: texts[language] for name, texts in _LABELS.items()}

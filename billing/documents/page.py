@@ -1,5 +1,6 @@
 """The page of a document: every printed text made here, so that the template only places them."""
 
+from dataclasses import replace
 from decimal import Decimal
 from typing import Any
 
@@ -8,7 +9,8 @@ from django.template.loader import render_to_string
 from segno.helpers import make_epc_qr
 
 from billing.documents.formats import Formats
-from billing.documents.labels import amount_of, days, due_by, labels_in
+from billing.documents.labels import amount_of, days, due_by, labels_in, lines_in
+from billing.documents.rollup import Row, file_name, is_long, rows_of
 from billing.documents.rules import OUTSIDE
 from billing.documents.snapshot import Kind, Line, Party, Snapshot
 from billing.documents.units import name_of
@@ -40,7 +42,7 @@ def context_of(snapshot: Snapshot) -> dict[str, Any]:
         "facts": _facts(snapshot, formats, label),
         "seller": _party(snapshot.seller, formats, label),
         "buyer": _party(snapshot.buyer, formats, label),
-        "lines": [_line(line, formats) for line in snapshot.lines],
+        "lines": _lines(snapshot, formats),
         "taxes": _taxes(snapshot, formats),
         "totals": _totals(snapshot, formats, label),
         "payment": _payment(snapshot),
@@ -83,6 +85,33 @@ def _party(party: Party, formats: Formats, label: dict[str, str]) -> dict[str, A
         ids.append((label["vat_number"], party.vat_number))
     address = [part for part in (*party.address, town, formats.country(party.country)) if part]
     return {"name": party.name, "address": address, "ids": ids, "email": party.email}
+
+
+def _lines(snapshot: Snapshot, formats: Formats) -> list[dict[str, str]]:
+    if not is_long(snapshot):
+        return [_line(line, formats) for line in snapshot.lines]
+    name = file_name(snapshot)
+    return [_row(row, formats, name) for row in rows_of(snapshot.lines)]
+
+
+def _row(row: Row, formats: Formats, file: str) -> dict[str, str]:
+    """Return many lines of one charge as one, which names the file that holds them."""
+    first, last = row.period
+    line = replace(
+        row.first,
+        name=row.name,
+        net_minor=row.net_minor,
+        quantity=row.quantity or Decimal(0),
+        period_start_on=first,
+        period_end_on=last,
+        evidence=lines_in(formats.language, count=formats.number(len(row.lines)), file=file),
+    )
+    written = _line(line, formats)
+    if row.quantity is None:
+        written |= {"quantity": "", "unit": ""}
+    if row.unit_price is None:
+        written["price"] = ""
+    return written
 
 
 def _line(line: Line, formats: Formats) -> dict[str, str]:

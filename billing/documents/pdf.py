@@ -5,6 +5,8 @@ Source: Factur-X 1.0.7; ISO 19005-3; docs/adr/0012-documents.md
 
 import logging
 import mimetypes
+from collections.abc import Sequence
+from dataclasses import dataclass
 from hashlib import sha256
 from pathlib import Path
 from typing import Any
@@ -12,7 +14,7 @@ from typing import Any
 from django.contrib.staticfiles import finders
 from django.core.exceptions import SuspiciousFileOperation
 from facturx import generate_from_binary
-from weasyprint import HTML
+from weasyprint import HTML, Attachment
 from weasyprint.urls import FatalURLFetchingError, URLFetcher, URLFetcherResponse
 
 from erp.base.errors import DomainError
@@ -74,25 +76,54 @@ def _found(url: str) -> Path:
     return Path(path)
 
 
-def pdf_of(html: str) -> bytes:
-    """Return a page as PDF/A-3b.
+@dataclass(frozen=True, slots=True)
+class File:
+    """A file that the PDF carries beside its page, to complete it."""
+
+    name: str
+    content: bytes
+    description: str
+
+
+def pdf_of(html: str, *, files: Sequence[File] = ()) -> bytes:
+    """Return a page as PDF/A-3b with files inside.
 
     Raises:
         NotOurs: the page asks for something that it may not read.
     """
     try:
         page = HTML(string=html, base_url=None, url_fetcher=OwnFiles())
-        written: bytes = page.write_pdf(pdf_variant="pdf/a-3b")
+        inside = [
+            Attachment(
+                string=one.content,
+                name=one.name,
+                description=one.description,
+                relationship="Supplement",
+            )
+            for one in files
+        ]
+        written: bytes = page.write_pdf(pdf_variant="pdf/a-3b", attachments=inside or None)
     except FatalURLFetchingError as error:
         raise NotOurs(str(error.__cause__ or error)) from error
     return written
 
 
-def with_xml(pdf: bytes, xml: bytes, *, title: str, author: str, language: str) -> bytes:
-    """Return the PDF with its XML attached as `factur-x.xml`, still PDF/A-3b.
+def with_xml(
+    pdf: bytes, xml: bytes, *, author: str, title: str, language: str, files: Sequence[File] = ()
+) -> bytes:
+    """Return the PDF with its XML attached as `factur-x.xml`, and other files, still PDF/A-3b.
 
-    The XML was validated before: the library's own checks stay off.
+    The XML was validated before: the library's own checks stay off. Files that the page carries
+    already are lost here: they are given to this function instead.
     """
+    inside = {
+        one.name: {
+            "filedata": one.content,
+            "description": one.description,
+            "afrelationship": "supplement",
+        }
+        for one in files
+    }
     metadata = {"author": author, "title": title, "subject": title, "keywords": "Factur-X"}
     attached: bytes = generate_from_binary(
         pdf,
@@ -104,5 +135,6 @@ def with_xml(pdf: bytes, xml: bytes, *, title: str, author: str, language: str) 
         pdf_metadata=metadata,
         lang=language,
         afrelationship="data",
+        attachments=inside,
     )
     return attached

@@ -7,7 +7,8 @@ from billing.documents import channels, ubl, xml
 from billing.documents.findings import Finding, refuse_fatal
 from billing.documents.labels import labels_in
 from billing.documents.page import html_of
-from billing.documents.pdf import pdf_of, with_xml
+from billing.documents.pdf import File, pdf_of, with_xml
+from billing.documents.rollup import file_name, file_of, is_long
 from billing.documents.snapshot import Kind, Profile, Snapshot
 from billing.documents.validator import VALIDATOR
 
@@ -36,10 +37,20 @@ def render(snapshot: Snapshot) -> Rendered:
     refuse_fatal(findings)
     kind = "invoice" if snapshot.kind == Kind.INVOICE else "credit_note"
     title = f"{labels_in(snapshot.language)[kind]} {snapshot.number}"
-    pdf = pdf_of(html_of(snapshot))
+    files = _files(snapshot, title)
     if is_hybrid:
         author, language = snapshot.seller.name, snapshot.language
-        pdf = with_xml(pdf, written, title=title, author=author, language=language)
+        pdf = pdf_of(html_of(snapshot))
+        pdf = with_xml(pdf, written, title=title, author=author, language=language, files=files)
+    else:
+        pdf = pdf_of(html_of(snapshot), files=files)
     return Rendered(
         pdf, written, sha256(pdf).hexdigest(), sha256(written).hexdigest(), tuple(findings)
     )
+
+
+def _files(snapshot: Snapshot, title: str) -> list[File]:
+    """Return the file of all lines, where the page shows their charges only."""
+    if not is_long(snapshot):
+        return []
+    return [File(file_name(snapshot), file_of(snapshot), title)]

@@ -104,7 +104,7 @@ def _gather(value: Any, texts: list[str]) -> None:
         for one in value:
             _gather(one, texts)
     elif is_dataclass(value):
-        for name in names_in(type(value)):
+        for name in names_in(value):
             _gather(getattr(value, name), texts)
 
 

@@ -74,6 +74,8 @@ class Line:
         unit_price: net, in major units, at most 9 decimals, never negative.
         period_start_on: first day billed; `period_end_on` is the last, not the one after.
         evidence: what the amount rests on, in words, printed small.
+        charge: what of a long document it is printed as, together with its like; the line itself
+            stands in the file of all lines that the PDF carries.
     """
 
     position: str
@@ -89,6 +91,7 @@ class Line:
     period_start_on: date | None = None
     period_end_on: date | None = None
     evidence: str = ""
+    charge: str = ""
 
 
 @dataclass(frozen=True, slots=True)

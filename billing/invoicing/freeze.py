@@ -6,6 +6,7 @@ wherever the reader lives.
 
 import re
 from collections.abc import Mapping
+from dataclasses import replace
 from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
 from typing import Any
@@ -13,12 +14,13 @@ from typing import Any
 from billing.documents import labels, units
 from billing.documents.formats import Formats
 from billing.documents.legal import notes_for, reason_for
+from billing.documents.rollup import MOST_ON_THE_PAGE
 from billing.documents.rules import LANGUAGES, writable
 from billing.documents.snapshot import Kind as DocumentKind
 from billing.documents.snapshot import Line, Look, Note, Party, Profile, Snapshot, Tax, Totals
 from billing.invoicing.models import Invoice, InvoiceLine
 from billing.invoicing.states import Kind
-from billing.invoicing.wording import name_of
+from billing.invoicing.wording import charge_of, name_of
 from erp.base.money import exponent
 from erp.catalogue.models import PriceKind
 from erp.customers.models import Brand, Organisation
@@ -57,7 +59,7 @@ def snapshot_of(invoice: Invoice, *, prepaid_minor: int = 0) -> dict[str, Any]:
         currency=invoice.currency,
         seller=party(seller),
         buyer=party(invoice.organisation),
-        lines=tuple(line(one, formats) for one in invoice.lines.all()),
+        lines=_lines(invoice, formats),
         taxes=tuple(tax(one, language) for one in invoice.taxes),
         totals=Totals(
             invoice.net_minor,
@@ -152,6 +154,19 @@ def _electronic_address(organisation: Organisation) -> tuple[str, str]:
     if written and "@" not in written and organisation.country == "FR":
         return written, _DIRECTORY
     return (written if "@" in written else organisation.email), _MAIL
+
+
+def _lines(invoice: Invoice, formats: Formats) -> tuple[Line, ...]:
+    """Return the lines; those of a long document know the charge that they are printed with."""
+    rows = list(invoice.lines.all())
+    lines = [line(one, formats) for one in rows]
+    if len(rows) > MOST_ON_THE_PAGE:
+        contract = invoice.contract.name
+        lines = [
+            replace(made, charge=writable(charge_of(one, formats, contract)))
+            for one, made in zip(rows, lines, strict=True)
+        ]
+    return tuple(lines)
 
 
 def line(one: InvoiceLine, formats: Formats) -> Line:

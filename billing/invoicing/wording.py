@@ -30,9 +30,14 @@ def name_of(one: InvoiceLine, formats: Formats) -> str:
     return f"{_named(one, formats)}, {line_texts.part(formats.language, rest)}"
 
 
-def _named(one: InvoiceLine, formats: Formats) -> str:
+def charge_of(one: InvoiceLine, formats: Formats, contract: str) -> str:
+    """Return what a line is printed as together with its like of a whole contract."""
+    return _named(one, formats, name=contract)
+
+
+def _named(one: InvoiceLine, formats: Formats, *, name: str = "") -> str:
     rated, language = one.rated_line, formats.language
-    name = _service_of(rated)
+    name = name or _service_of(rated)
     if rated.kind == PriceKind.RECURRING:
         return line_texts.base_price(
             formats, name=name, month=rated.starts_at.astimezone(UTC).date()

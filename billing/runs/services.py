@@ -233,7 +233,7 @@ def ask_to_issue(run: BillingRun, *, at: datetime, by: str) -> None:
 def drafts_of(run: BillingRun) -> QuerySet[Invoice]:
     """Return the drafts of a run that are not issued yet, in the order of their contracts."""
     mine = RunItem.objects.filter(run=run, invoice=OuterRef("pk"))
-    return Invoice.objects.filter(Exists(mine), state=State.DRAFT).order_by("pk")
+    return Invoice.objects.filter(Exists(mine), state=State.DRAFT).order_by("contract_id")
 
 
 def issue_all(run: BillingRun, *, at: datetime, by: str) -> dict[str, str]:
@@ -245,14 +245,14 @@ def issue_all(run: BillingRun, *, at: datetime, by: str) -> dict[str, str]:
     last = 0
     while True:
         with transaction.atomic():
-            drafts = drafts_of(run).filter(pk__gt=last)
+            drafts = drafts_of(run).filter(contract__gt=last)
             batch = list(issuing.locked(drafts, skip=True)[:BATCH])
             for one, refusal in _issue(batch, at=at, by=by).items():
                 refused[one.reference] = str(refusal)
                 RunItem.objects.filter(run=run, invoice=one).update(reason=str(refusal))
         if not batch:
             break
-        last = batch[-1].pk
+        last = batch[-1].contract_id
     if not drafts_of(run).exclude(reference__in=refused).exists():
         BillingRun.objects.filter(pk=run.pk).exclude(issue_asked_at=None).update(issue_ended_at=at)
     return refused

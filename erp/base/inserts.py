@@ -9,7 +9,7 @@ from collections.abc import Iterable, Sequence
 from functools import cache
 from typing import Any, TypeVar
 
-from django.db import connection, models
+from django.db import connection, connections, models, router
 
 M = TypeVar("M", bound=models.Model)
 
@@ -24,7 +24,7 @@ def insert(rows: Iterable[M]) -> list[M]:
     keys = _written(found, "RETURNING") if found else []
     for row, (key,) in zip(found, keys, strict=True):
         row.pk = key
-        row._state.adding, row._state.db = False, connection.alias
+        row._state.adding, row._state.db = False, router.db_for_write(type(row))
     return found
 
 
@@ -36,16 +36,17 @@ def insert_missing(rows: Iterable[models.Model]) -> None:
 
 
 def _written(rows: Sequence[models.Model], how: str) -> list[tuple[Any]]:
-    sql, fields = _statement(type(rows[0]), how)
+    model = type(rows[0])
+    sql, fields = _statement(model, how)
     values = [[_value(row, field) for field in fields] for row in rows]
-    with connection.cursor() as cursor:
+    with connections[router.db_for_write(model)].cursor() as cursor:
         cursor.execute(sql, [json.dumps(values, default=str)])
         return list(cursor.fetchall())
 
 
 def _value(row: models.Model, field: "models.Field[Any, Any]") -> Any:
     value = row.__dict__.get(field.attname)
-    if value is None and field.is_relation and field.is_cached(row):
+    if value is None and isinstance(field, models.ForeignKey) and field.is_cached(row):
         # What it refers to got its key after it was named here.
         related = field.get_cached_value(row)
         value = related.pk if related else None
@@ -58,7 +59,7 @@ def _statement(model: type[models.Model], how: str) -> tuple[str, Sequence[Any]]
     """Return the statement for a model, and its fields in the order of its values."""
     fields = [one for one in model._meta.concrete_fields if not one.primary_key]
     quote = connection.ops.quote_name
-    columns = ", ".join(quote(one.column) for one in fields)
+    columns = ", ".join(quote(str(one.column)) for one in fields)
     # A value is NULL or text in its column's own syntax; JSON stays JSON.
     values = ", ".join(
         f"(row->{at})::jsonb" if isinstance(one, models.JSONField)
@@ -68,6 +69,6 @@ def _statement(model: type[models.Model], how: str) -> tuple[str, Sequence[Any]]
     sql = (
         f"INSERT INTO {quote(model._meta.db_table)} ({columns}) SELECT {values} "  # noqa: S608
         "FROM jsonb_array_elements(%s::jsonb) AS row "
-        f"{how} {quote(model._meta.pk.column)}"
+        f"{how} {quote(str(model._meta.pk.column))}"
     )
     return sql, fields

@@ -15,7 +15,8 @@ from orchestration.nodes.models import ComputeNode
 
 # The planner does not see the constants: no index of other things looks good to it.
 _ASKED = """
-SELECT *, 1::smallint AS an_hour, 24::smallint AS a_day FROM unnest(%(lines)s::bigint[], %(starts)s::timestamptz[], %(hours)s::timestamptz[],
+SELECT *, 1::smallint AS an_hour, 24::smallint AS a_day
+FROM unnest(%(lines)s::bigint[], %(starts)s::timestamptz[], %(hours)s::timestamptz[],
     %(days)s::timestamptz[], %(days_end)s::timestamptz[], %(hours_end)s::timestamptz[],
     %(ends)s::timestamptz[])
     AS asked(line, starts_at, hours_at, days_at, days_end_at, hours_end_at, ends_at)
@@ -31,11 +32,13 @@ WITH asked AS MATERIALIZED ({_ASKED}), days AS MATERIALIZED (
 ), by_hour AS (
     SELECT line, an_hour, '' AS meter, '' AS unit, hours_at AS since, days_at AS until FROM asked
     UNION ALL SELECT line, an_hour, '', '', days_end_at, hours_end_at FROM asked
-    UNION ALL SELECT line, an_hour, meter, unit, days.starts_at, days.starts_at + interval '24 hours'
+    UNION ALL
+    SELECT line, an_hour, meter, unit, days.starts_at, days.starts_at + interval '24 hours'
         FROM days JOIN asked USING (line) WHERE stored_at >= %(before)s
 ), hours AS MATERIALIZED (
     SELECT hour.* FROM by_hour, LATERAL (
-        SELECT * FROM orchestration_usagesum s WHERE s.line = by_hour.line AND s.hours = by_hour.an_hour
+        SELECT * FROM orchestration_usagesum s
+        WHERE s.line = by_hour.line AND s.hours = by_hour.an_hour
           AND s.starts_at >= by_hour.since AND s.starts_at < by_hour.until
           AND (by_hour.meter = '' OR (s.meter, s.unit) = (by_hour.meter, by_hour.unit))
         OFFSET 0) hour

@@ -89,6 +89,7 @@ def run() -> Iterator[Closed]:
 def _close(count: int, release: SoftwareRelease, *, samples: int = 360) -> Closed:
     seller = a_reseller(f"Seller of {count}, {samples}")
     sell(seller, count, release, samples=samples)
+    _analyse()
     at = MONTH.end
     opened = runs.open_run(seller, MONTH, cut_off=at, at=at, by="bench")
     drafting = spent(lambda: runs.work_through(opened, at=at, by="bench"))
@@ -137,10 +138,18 @@ def sell(seller: Organisation, count: int, release: SoftwareRelease, *, samples:
         )
         for line in lines
     )  # fmt: skip
-    facts = {"rows": ROWS, "start": MONTH.start, "seller": seller.pk, "samples": samples}
+    facts: dict[str, int | datetime] = {
+        "rows": ROWS,
+        "start": MONTH.start,
+        "seller": seller.pk,
+        "samples": samples,
+    }
     with connection.cursor() as cursor:
         cursor.execute(_USAGE, facts)
-    # As the database does by itself; only the owner of a table may ask for it.
+
+
+def _analyse() -> None:
+    """Let the planner know the tables, as they are by themselves; only their owner may."""
     with connections["owner"].cursor() as cursor:
         cursor.execute("ANALYZE")
     connections["owner"].close()
