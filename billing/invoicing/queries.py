@@ -3,9 +3,11 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from decimal import Decimal
 
-from django.db.models import Q, QuerySet
+from django.db.models import Count, Min, Q, QuerySet, Sum
 
+from billing.documents.rollup import MOST_ON_THE_PAGE
 from billing.invoicing.changes import Billed, Change, changes
 from billing.invoicing.models import Invoice, InvoiceLine
 from billing.invoicing.states import State
@@ -15,12 +17,14 @@ from billing.rating.tariffs import Charge
 from erp.base.errors import DomainError
 from erp.base.periods import Period
 from erp.base.tenancy import AnyUser
+from erp.catalogue.models import PriceKind
 from erp.contracts.models import Contract
 from erp.customers.access import memberships_of
 from erp.customers.states import Right
 from erp.ports import SampleView, usage_source
 
 MOST_SAMPLES = 200
+_CHARGES = {PriceKind.RECURRING.value: "Base prices", PriceKind.SETUP.value: "Set-ups"}
 
 
 def visible(user: AnyUser) -> QuerySet[Invoice]:
@@ -49,6 +53,32 @@ def listed(user: AnyUser, *, state: str = "", text: str = "") -> QuerySet[Invoic
             | Q(organisation__name__icontains=text)
         )
     return found.order_by("-pk")
+
+
+@dataclass(frozen=True, slots=True)
+class ChargeSum:
+    """All lines of one kind, meter and unit of a long invoice."""
+
+    description: str
+    lines: int
+    quantity: Decimal
+    unit: str
+    net_minor: int
+
+
+def lines_or_charges(invoice: Invoice) -> tuple[list[InvoiceLine], list[ChargeSum]]:
+    """Return the lines of an invoice; of a long one, what they add up to instead."""
+    lines = list(invoice.lines.all()[: MOST_ON_THE_PAGE + 1])
+    if len(lines) <= MOST_ON_THE_PAGE:
+        return lines, []
+    groups = invoice.lines.order_by().values_list("rated_line__kind", "rated_line__meter", "unit")
+    sums = groups.annotate(
+        first=Min("position"), count=Count("pk"), sum=Sum("quantity"), net=Sum("net_minor")
+    )
+    return [], [
+        ChargeSum(_CHARGES.get(kind) or meter.replace("_", " "), count, quantity, unit, net)
+        for kind, meter, unit, _, count, quantity, net in sums.order_by("first")
+    ]
 
 
 def before(user: AnyUser, invoice: Invoice) -> Invoice | None:

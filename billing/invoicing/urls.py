@@ -13,6 +13,7 @@ urlpatterns = [
     path("spent/<str:reference>", spent.fragment, name="spent"),
     path("<str:reference>", views.detail, name="detail"),
     path("<str:reference>/lines/<int:position>", views.line, name="line"),
+    path("<str:reference>/lines.csv", views.lines_csv, name="lines_csv"),
     path("<str:reference>/changes", views.changes, name="changes"),
     path("<str:reference>/issue", views.issue, name="issue"),
     path("<str:reference>/discard", views.discard, name="discard"),

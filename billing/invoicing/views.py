@@ -13,6 +13,8 @@ from django.shortcuts import get_object_or_404, redirect, render
 from django.views.decorators.http import require_GET, require_http_methods, require_POST
 
 from billing.documents.queries import pdf_of, xml_of
+from billing.documents.rollup import file_name, file_of
+from billing.documents.snapshot import from_json
 from billing.invoicing import credits, queries, services
 from billing.invoicing.access import invoice_for
 from billing.invoicing.forms import CreditForm, DiscardForm
@@ -87,9 +89,11 @@ def detail(request: UserRequest, reference: str) -> HttpResponse:
     """Show one invoice; each line opens to what it rests on."""
     invoice = invoice_for(request.user, reference, right=Right.SEE_INVOICES)
     is_biller = Right.RUN_BILLING in rights_of(request.user, invoice.issuer)
+    lines, charges = queries.lines_or_charges(invoice)
     facts = {
         "invoice": invoice,
-        "lines": invoice.lines.all(),
+        "lines": lines,
+        "charges": charges,
         "document": invoice.document,
         "findings": invoice.document.findings if invoice.document else [],
         "may_issue": is_biller and invoice.state == State.DRAFT,
@@ -206,6 +210,19 @@ def pdf(request: UserRequest, reference: str) -> HttpResponse:
 def xml(request: UserRequest, reference: str) -> HttpResponse:
     """Send the stored EN 16931 XML."""
     return _file(request, reference, "xml")
+
+
+@login_required
+@require_GET
+def lines_csv(request: UserRequest, reference: str) -> HttpResponse:
+    """Send every line of an issued invoice: the file that the PDF of a long one carries."""
+    invoice = invoice_for(request.user, reference, right=Right.SEE_INVOICES)
+    if invoice.document is None:
+        raise services.NotIssued
+    snapshot = from_json(invoice.document.snapshot)
+    answer = HttpResponse(file_of(snapshot), content_type="text/csv; charset=utf-8")
+    answer.headers["Content-Disposition"] = f'attachment; filename="{file_name(snapshot)}"'
+    return answer
 
 
 def _file(request: UserRequest, reference: str, kind: str) -> HttpResponse:

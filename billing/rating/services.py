@@ -18,7 +18,7 @@ from erp.base.inserts import insert
 from erp.contracts.models import Contract
 
 # More lines than this in one run is a fault in the data, not a bill.
-MOST_LINES = 1000
+MOST_LINES = 5000
 T = TypeVar("T")
 
 

@@ -783,8 +783,8 @@ ROWS: Mapping[str, Maker] = {
     "billing-runs:retry": _run_item,
     **_each(
         "invoices:detail invoices:changes invoices:issue invoices:discard invoices:credit "
-        "invoices:pdf invoices:xml dunning:of_invoice dunning:dispute payments:of_invoice "
-        "payments:record payments:difference",
+        "invoices:pdf invoices:xml invoices:lines_csv dunning:of_invoice dunning:dispute "
+        "payments:of_invoice payments:record payments:difference",
         by_reference(invoice_of),
     ),
     **_each(

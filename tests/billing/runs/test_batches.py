@@ -53,7 +53,7 @@ def test_a_batch_makes_to_the_byte_what_one_by_one_makes(
     months.close(months.opened(alone))
     found = months.left(together)
     assert months.left(alone) == found
-    for word in (b"parked", b"corrects F-2026-", b"Reverse charge", b"F-2026-0013", b"F-2027-0007"):
+    for word in (b"parked", b"corrects F-2026-", b"Reverse charge", b"F-2026-0010", b"F-2027-0007"):
         assert word in found, word
 
 
@@ -153,8 +153,10 @@ def test_two_workers_at_once_and_one_that_dies_bill_each_contract_once(
         found = Invoice.objects.filter(issuer=seller).order_by("contract", "period_start_at")
         return [(one.state, one.total_minor) for one in found]
 
-    numbers = Invoice.objects.filter(issuer=run.organisation).values_list("number", flat=True)
-    count = Invoice.objects.filter(issuer=calm).count()
-    assert sorted(numbers) == [f"F-2026-{at:04}" for at in range(1, count + 1)]
+    def numbers(seller: Organisation) -> list[str]:
+        found = Invoice.objects.filter(issuer=seller)
+        return sorted(found.values_list("number", flat=True))
+
+    assert numbers(run.organisation) == numbers(calm)
     assert amounts(run.organisation) == amounts(calm)
     assert {law: found for law, found in violations().items() if found} == {}
