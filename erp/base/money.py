@@ -17,7 +17,7 @@ class CurrencyMismatch(DomainError):
 
 
 class CurrencyUnsupported(DomainError):
-    """This currency cannot be invoiced: e-invoices have at most two decimals (EN 16931)."""
+    """This is no currency that we can count in."""
 
     code = "currency_unsupported"
     status = 422
@@ -27,15 +27,10 @@ def check_currency(currency: str) -> str:
     """Return the currency if an invoice can be written in it.
 
     Raises:
-        CurrencyUnsupported: it is no code of ISO 4217, or has three decimals.
+        CurrencyUnsupported: it is no code of ISO 4217.
     """
     if not (len(currency) == 3 and currency.isascii() and currency.isupper()):
         raise CurrencyUnsupported("A currency is three capital letters, ISO 4217: EUR.")
-    if exponent(currency) > 2:
-        raise CurrencyUnsupported(
-            f"{currency} has {exponent(currency)} decimals and e-invoices have at most two "
-            "(EN 16931): choose another currency."
-        )
     return currency
 
 

@@ -33,11 +33,11 @@ def test_an_overlap_is_refused_with_the_name_of_the_other_list(tree: Tree) -> No
     assert PriceList.objects.get().name == "Prices 2026"
 
 
-@pytest.mark.parametrize("currency", ["KWD", "eur", "EU", ""])
+@pytest.mark.parametrize("currency", ["eur", "EU", ""])
 def test_what_no_invoice_can_be_written_in_is_refused_in_words(tree: Tree, currency: str) -> None:
     with pytest.raises(CurrencyUnsupported) as refusal:
         a_price_list(tree.provider, currency=currency)
-    assert "choose another currency" in str(refusal.value) or "three capital" in str(refusal.value)
+    assert "three capital" in str(refusal.value)
     with pytest.raises(CurrencyUnsupported):
         add_customer(
             tree.provider, name="Oil", country="KW", email="a@b.example", currency=currency,
