@@ -14,8 +14,8 @@ from billing.documents.models import Document
 from billing.documents.snapshot import from_json
 from billing.documents.states import State
 from erp.base.errors import DomainError
-from erp.base.lifecycle import move
 from erp.base.inserts import insert
+from erp.base.lifecycle import move
 from erp.customers.models import Organisation
 
 if TYPE_CHECKING:

@@ -14,8 +14,8 @@ from billing.invoicing.totals import Totals, totals
 from billing.rating.models import BilledWindow, RatedLine, RatingRun
 from billing.rating.services import Rated
 from erp.base.errors import DomainError
-from erp.base.journal import line_about, record_all
 from erp.base.inserts import insert
+from erp.base.journal import line_about, record_all
 
 
 class PeriodTaken(DomainError):

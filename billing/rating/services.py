@@ -13,8 +13,8 @@ from billing.rating.price import charges, late
 from billing.rating.resold import resold_under
 from billing.rating.tariffs import Billed, Charge, Measured, Tariff
 from erp.base.errors import DomainError
-from erp.base.periods import Period
 from erp.base.inserts import insert
+from erp.base.periods import Period
 from erp.contracts.models import Contract
 
 # More lines than this in one run is a fault in the data, not a bill.

@@ -16,10 +16,10 @@ from billing.rating.queries import windows_of
 from billing.runs import wholesale
 from billing.runs.models import BillingRun, Outcome, RunItem
 from erp.base.errors import DomainError
+from erp.base.inserts import insert
 from erp.base.journal import record
 from erp.base.nudges import announce
 from erp.base.periods import Period
-from erp.base.inserts import insert
 from erp.contracts.models import Contract
 from erp.contracts.states import State as Contracted
 from erp.customers.models import Organisation

@@ -17,9 +17,9 @@ from django.db import models, transaction
 from erp.base import scope
 from erp.base.errors import DomainError
 from erp.base.identifiers import reference
+from erp.base.inserts import insert_missing
 from erp.base.journal import record
 from erp.base.nudges import announce
-from erp.base.inserts import insert_missing
 from erp.customers.models import Member, Organisation
 from erp.outbox import letters, queries, queue
 from erp.outbox.models import Delivery, Endpoint, Mail, Preference

@@ -13,5 +13,5 @@ ALTER FUNCTION tenantry_chain_journal() SET enable_sort = off;
 
 
 class Migration(migrations.Migration):
-    dependencies = [("erp", "0013_mails_about_maintenance")]
+    dependencies = [("erp", "0019_budgets")]
     operations = [migrations.RunSQL(SQL, migrations.RunSQL.noop)]

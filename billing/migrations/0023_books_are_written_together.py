@@ -102,5 +102,5 @@ END $$;
 
 
 class Migration(migrations.Migration):
-    dependencies = [("billing", "0017_fees_are_claimed")]
+    dependencies = [("billing", "0022_credit_paid_in_advance")]
     operations = [migrations.RunSQL(SQL, migrations.RunSQL.noop)]
