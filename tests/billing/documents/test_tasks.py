@@ -84,8 +84,7 @@ def test_a_broken_rule_fails_in_words_and_stores_nothing() -> None:
     render_document(document=document.pk)
     failed = again(document)
     assert failed.state == State.FAILED
-    assert "The allowed maximum number of decimals for the" in failed.state_reason
-    assert failed.state_reason.startswith("BR-DEC-")
+    assert "BR-DEC-23: The allowed maximum number of decimals for the" in failed.state_reason
     assert (failed.pdf, failed.xml, failed.rendered_at) == (None, None, None)
     assert failed.fatals > 0
     assert failed.next_attempt_at == NOON + timedelta(minutes=1)

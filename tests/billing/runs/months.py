@@ -47,7 +47,9 @@ def a_seller(usage: FakeUsage, name: str, *, rounds: int = 3) -> Organisation:
             buyer = a_customer(f"{town} {number} of {name}", seller, **facts)
             if town == "Berlin":
                 confirmed(buyer)
-            lines.append(a_contract(buyer, prices=PRICES, starts_at=at(f"2026-11-0{number + 1}")))
+            lines.append(
+                a_contract(buyer, prices=PRICES, starts_at=at(f"2026-11-0{number % 2 + 1}"))
+            )
     for number, line in enumerate(lines):
         usage.exists(line, NOVEMBER.start, DECEMBER.end)
         usage.sample(line, f"{number}.123456789", ends_at=at("2026-11-20"))
