@@ -102,5 +102,5 @@ END $$;
 
 
 class Migration(migrations.Migration):
-    dependencies = [("billing", "0022_credit_paid_in_advance")]
+    dependencies = [("billing", "0023_years_are_closed")]
     operations = [migrations.RunSQL(SQL, migrations.RunSQL.noop)]
