@@ -13,5 +13,5 @@ ALTER FUNCTION tenantry_chain_journal() SET enable_sort = off;
 
 
 class Migration(migrations.Migration):
-    dependencies = [("erp", "0019_budgets")]
+    dependencies = [("erp", "0020_brands")]
     operations = [migrations.RunSQL(SQL, migrations.RunSQL.noop)]
