@@ -102,5 +102,5 @@ END $$;
 
 
 class Migration(migrations.Migration):
-    dependencies = [("billing", "0023_years_are_closed")]
+    dependencies = [("billing", "0024_numbers_that_were_lost")]
     operations = [migrations.RunSQL(SQL, migrations.RunSQL.noop)]
