@@ -13,5 +13,5 @@ ALTER FUNCTION tenantry_chain_journal() SET enable_sort = off;
 
 
 class Migration(migrations.Migration):
-    dependencies = [("erp", "0020_brands")]
+    dependencies = [("erp", "0021_names_are_found")]
     operations = [migrations.RunSQL(SQL, migrations.RunSQL.noop)]
