@@ -56,6 +56,9 @@ def overview(request: UserRequest) -> HttpResponse:
         "takeovers": Takeover.objects.visible_to(request.user).select_related("node")[:FEW],
         "lost": ComputeNode.objects.visible_to(request.user).filter(LOST)[:FEW],
         "stores": queries.stores(),
+        "others": ComputeNode.objects.visible_to(request.user)
+        .filter(keeps_backups=False)
+        .exclude(state=State.RETIRED)[:FEW],
         "broken": BackupRepository.objects.visible_to(request.user)
         .filter(state=Stored.READY)
         .exclude(tend_failure="", problem="")

@@ -135,7 +135,9 @@ def _take_over(row: Relocation, *, at: datetime) -> bool:
     if node and node.state == "ready" and node.last_seen_at and node.last_seen_at > row.created_at:
         move(row, Going.CANCELLED, at=at, by=BY, why=f"{node.name} came back before it began")
         return True
-    snapshot = queries.good_snapshots(row.instance).first()
+    good = queries.good_snapshots(row.instance)
+    # A store that does not answer gives nothing back now.
+    snapshot = good.filter(repository__store__failures=0).first() or good.first()
     if snapshot is None:
         move(row, Going.FAILED, at=at, by=BY, why="there is no snapshot of it")
         return True

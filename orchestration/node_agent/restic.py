@@ -1,5 +1,6 @@
 """Run restic: on a store over SSH as a partition's user, or on the store itself."""
 
+import errno
 import json
 import os
 import shutil
@@ -18,6 +19,8 @@ ASK_SECONDS = 120
 LONGEST_SAID = 16 * 1024 * 1024
 TAIL = 600
 NICE = 10
+# How restic ends when it saved all but some files.
+INCOMPLETE = 3
 SSH = (
     "ssh", "-F", "none", "-o", "BatchMode=yes", "-o", "IdentitiesOnly=yes",
     "-o", "StrictHostKeyChecking=yes", "-o", "GlobalKnownHostsFile=/dev/null",
@@ -115,10 +118,17 @@ def run(access, words, directory, seconds=ASK_SECONDS):
     code, said, complaint = ended(command, directory, access.owner, environment, seconds)
     if code is None:
         raise Failed(f"restic {words[0]} took longer than {seconds} s")
-    if code:
+    if code and not (code == INCOMPLETE and words[0] == "backup" and only_vanished(complaint)):
         why = (complaint or said).strip()[-TAIL:]
         raise Failed(f"restic {words[0]} ended with {code}: {why}")
     return said
+
+
+def only_vanished(complaint):
+    """Return whether a backup met nothing but files that were removed while it looked."""
+    errors = [one for one in messages(complaint) if one.get("message_type") == "error"]
+    codes = [one["error"].get("Err") for one in errors if isinstance(one.get("error"), dict)]
+    return bool(errors) and len(codes) == len(errors) and set(codes) == {errno.ENOENT}
 
 
 def ended(command, directory, owner, more, seconds, join=None):

@@ -10,6 +10,7 @@ from django.test.utils import CaptureQueriesContext
 from playwright.sync_api import expect
 
 from erp.base.doors import now
+from erp.base.journal import JournalLine
 from erp.customers.states import Role
 from orchestration.backup import drills, relocations, services, takeovers
 from orchestration.backup.models import Drill, Protection, Relocation, Snapshot, Takeover
@@ -136,6 +137,20 @@ def test_an_operator_agrees_on_another_policy_and_gives_a_node_up_by_its_name() 
     assert not Takeover.objects.exists()
     assert client.post(path, {"confirm": node.name}).status_code == 302
     assert Takeover.objects.get().node == node
+
+
+@pytest.mark.django_db
+def test_a_node_keeps_no_new_backups_until_it_is_let_again() -> None:
+    saved_instance()
+    client = signed_in(a_user(a_provider(), Role.OPERATOR))
+    node = ComputeNode.objects.get(name="third")
+    for keeps in ("no", "no", "yes"):
+        client.post(f"/backups/keep/{node.reference}", {"keeps": keeps})
+        node.refresh_from_db()
+        assert node.keeps_backups == (keeps == "yes")
+        page = client.get("/backups/").content.decode()
+        assert ("Keep backups again" in page) == (keeps == "no")
+    assert JournalLine.objects.filter(event__startswith="keeps").count() == 2
 
 
 @pytest.mark.django_db
