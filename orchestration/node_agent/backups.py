@@ -165,7 +165,10 @@ class Backups:
             # Files that were just restored have other inodes, and are the same.
             words += ["--ignore-inode", "--ignore-ctime"]
         try:
-            said = restic.run(access, [*words, *paths], partition.path, LONGEST_SECONDS)
+            said = restic.run(
+                access, [*words, *paths], partition.path, LONGEST_SECONDS,
+                is_urgent=instance["requested_state"] == "stopped",
+            )  # fmt: skip
         except restic.Failed as failure:
             if "snapshot" in str(failure) and known["newest"]:
                 # The store has removed the one before: without it all files are read again.

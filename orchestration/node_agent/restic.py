@@ -107,15 +107,19 @@ def local(directory, cache, owner, password):
     return Access(owner, str(cache), [], environment)
 
 
-def run(access, words, directory, seconds=ASK_SECONDS):
+def run(access, words, directory, seconds=ASK_SECONDS, is_urgent=False):
     """Run restic with these words in a directory; return what it prints.
+
+    Args:
+        is_urgent: a service is away until it is done: it yields to nobody.
 
     Raises:
         Failed: with the end of what it said.
     """
     command = ["restic", *access.options, "--cache-dir", access.cache, *words]
     environment = dict(access.environment, GOMAXPROCS="2")
-    code, said, complaint = ended(command, directory, access.owner, environment, seconds)
+    nice = 0 if is_urgent else NICE
+    code, said, complaint = ended(command, directory, access.owner, environment, seconds, nice=nice)
     if code is None:
         raise Failed(f"restic {words[0]} took longer than {seconds} s")
     if code and not (code == INCOMPLETE and words[0] == "backup" and only_vanished(complaint)):
@@ -131,7 +135,7 @@ def only_vanished(complaint):
     return bool(errors) and len(codes) == len(errors) and set(codes) == {errno.ENOENT}
 
 
-def ended(command, directory, owner, more, seconds, join=None):
+def ended(command, directory, owner, more, seconds, join=None, nice=NICE):
     """Return (exit code or None when its time was over, what it printed, what it complained).
 
     Args:
@@ -143,7 +147,7 @@ def ended(command, directory, owner, more, seconds, join=None):
     def become():
         if join:
             join()
-        os.nice(NICE)
+        os.nice(nice)
         os.umask(0o027)
         if owner:
             os.setgroups([])

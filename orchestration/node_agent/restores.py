@@ -119,7 +119,7 @@ class Restores:
         if owner:
             os.chown(str(fresh), *owner)
         words = ["restore", "--no-lock", snapshot, "--target", str(fresh), "--quiet"]
-        restic.run(access, words, partition.path, LONGEST_SECONDS)
+        restic.run(access, words, partition.path, LONGEST_SECONDS, is_urgent=True)
         entries = os.listdir(str(fresh))
         for entry in {*entries, *_saved(declared(release, spec["instance"]))}:
             if os.path.lexists(str(partition.path / entry)):
@@ -136,7 +136,7 @@ class Restores:
         words = ["diff", "--no-lock", "--json", "--metadata", before, after]
         found = [
             one
-            for one in restic.messages(restic.run(access, words, partition.path))
+            for one in restic.messages(restic.run(access, words, partition.path, is_urgent=True))
             if one.get("message_type") == "change"
         ]
         if len(found) > MOST_CHANGES or any(ODD & set(one["path"]) for one in found):
@@ -156,7 +156,7 @@ class Restores:
         if includes:
             words = ["restore", "--no-lock", after, "--target", str(partition.path), "--quiet"]
             words += [word for path in includes for word in ("--include", path)]
-            restic.run(access, words, partition.path, LONGEST_SECONDS)
+            restic.run(access, words, partition.path, LONGEST_SECONDS, is_urgent=True)
         return True
 
     def _hook(self, command, spec, partition):
