@@ -38,11 +38,12 @@ class Restores:
     def is_done(self, partition, instance):
         """Return whether the partition holds what its instance is to be restored from."""
         asked = instance.get("restore")
+        if not asked:
+            return True
         known = self.done.get(partition, {})
-        return not asked or (known.get("uid"), known.get("number")) == (
-            instance["uid"],
-            asked["number"],
-        )
+        # A move brings first one snapshot and then the last one, for the same wish.
+        wanted = instance["uid"], asked["number"], asked["snapshot"]
+        return tuple(known.get(name) for name in ("uid", "number", "snapshot")) == wanted
 
     def ensure(self, spec):
         """Begin a restore, unless it is under way or waits after a failure; return why it waits."""

@@ -38,6 +38,12 @@ def lines_of(host: Host) -> list[tuple[int, float]]:
     return [(int(number), float(at)) for number, at in (line.split() for line in said)]
 
 
+def last_before_the_gap(found: list[tuple[int, float]]) -> float:
+    """When the service last wrote before it was away for longest, on its newest stay."""
+    gap = max(range(1, len(found)), key=lambda at: (found[at][1] - found[at - 1][1] > 1.5, at))
+    return found[gap - 1][1]
+
+
 def writers(machines: Fleet) -> list[str]:  # noqa: F811
     """The hosts on which the service runs just now."""
     return [
@@ -167,6 +173,10 @@ def test_a_service_moves_and_loses_nothing_and_moves_back(
         found = lines_of(host_of(machines, instance.node))
         assert [one for one, _ in found] == list(range(1, len(found) + 1))
         assert len(found) > before
+        # What was written between the first snapshot and the stop came along.
+        row.refresh_from_db()
+        assert row.away_at is not None
+        assert last_before_the_gap(found) >= row.away_at.timestamp()
         assert (instance.node == home) == (to == home)
         turn_until(lambda: not ComputePartition.objects.exclude(held_for="").exists())
     assert writers(machines) == [host_of(machines, home).name]
