@@ -141,7 +141,7 @@ def test_what_expires_is_forfeited_once_with_its_entry(
     entry = Entry.objects.get(key=f"payout:{gone.reference}")
     balance, income = (Account.objects.get(code=code).part for code in sorted(entry.amounts))
     assert (balance, income, sorted(entry.amounts.values())) == (
-        "credit_balance", "fee", [-1400, 1400],
+        "credit_balance", "expired", [-1400, 1400],
     )  # fmt: skip
     assert left() == {"soon": 0, "never": 700}
     assert sound()
