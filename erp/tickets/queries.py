@@ -206,7 +206,7 @@ def services_of(user: AnyUser, organisation: Organisation) -> list[Contract]:
 class Judgement:
     """How many tickets were judged, and how well on average, 1 to 5."""
 
-    count: int
+    answers: int
     mean: float | None
 
 
@@ -214,7 +214,7 @@ def judged(user: AnyUser, since: datetime) -> Judgement:
     """Return how well customers judged the tickets that the user answers, since a moment."""
     served = Ticket.objects.filter(_served_by(user))
     found = Satisfaction.objects.filter(ticket__in=served, at__gte=since)
-    return Judgement(**found.aggregate(count=Count("pk"), mean=Avg("score")))
+    return Judgement(**found.aggregate(answers=Count("pk"), mean=Avg("score")))
 
 
 def is_member(user: AnyUser, ticket: Ticket) -> bool:
