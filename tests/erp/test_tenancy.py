@@ -6,7 +6,7 @@ import pytest
 from django.db import DatabaseError, connection, transaction
 
 from erp.base import scope
-from erp.base.journal import record
+from erp.base.journal import JournalLine, record
 from erp.customers.models import Organisation
 
 pytestmark = pytest.mark.django_db
@@ -55,6 +55,22 @@ def test_a_scope_shows_the_subtree_and_the_names_of_the_sellers() -> None:
         with pytest.raises(DatabaseError), transaction.atomic():
             record(provider, "forged", at=NOON, by="test")
         assert model.objects.count() == 2
+
+
+def explained(model: type[JournalLine]) -> str:
+    return str(model.objects.all().explain(analyze=True))
+
+
+def test_who_speaks_for_the_provider_needs_no_list_of_all_organisations() -> None:
+    provider, reseller, customer = a_tree()
+    for one in (provider, reseller, customer):
+        record(one, "made", at=NOON, by="test")
+    with scope.organisations([provider.pk]):
+        assert JournalLine.objects.count() == 3
+        assert "never executed" in explained(JournalLine)
+    with scope.organisations([reseller.pk]):
+        assert JournalLine.objects.count() == 2
+        assert "never executed" not in explained(JournalLine)
 
 
 def test_a_rolled_back_transaction_does_not_forget_the_scope() -> None:
