@@ -82,8 +82,8 @@ class Reconciled:
 def reconcile(reseller: Organisation, asked: Asked) -> Reconciled:
     """Compare the lines of both sides with each other and with the documents that bear them."""
     facts = _facts(reseller, asked)
-    odd = sql.rows(_ODD.replace("%s", _LINES), facts)[0]
-    sums = sql.rows(_DOCUMENTS + _SUMS, facts)[0]
+    odd = sql.rows_of_much(_ODD.replace("%s", _LINES), facts)[0]
+    sums = sql.rows_of_much(_DOCUMENTS + _SUMS, facts)[0]
     problems = [
         f"{count} {words}"
         for count, words in (
@@ -110,7 +110,7 @@ def reconcile(reseller: Organisation, asked: Asked) -> Reconciled:
 def resale(reseller: Organisation, asked: Asked) -> Table:
     """Return every service with what its customer paid, what the provider billed, the margin."""
     after = int(asked.after) if asked.after.isdecimal() and len(asked.after) < 19 else 0
-    found = sql.rows(_PAGE, _facts(reseller, asked) | {"after": after})
+    found = sql.rows_of_much(_PAGE, _facts(reseller, asked) | {"after": after})
     page, next_after = _page(found, asked.limit)
     whole = reconcile(reseller, asked)
     columns = [

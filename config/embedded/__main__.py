@@ -229,6 +229,7 @@ def test(arguments: Sequence[str]) -> int:
     pytest = [sys.executable, "-m", "pytest"]
     parts = [[*pytest, *arguments]]
     if not arguments:
+        pytest.append("--durations=15")
         parts = [
             [*pytest, "-n", "2", "-m", "not (fleet or browser)"],
             [*pytest, "-n", "2", "--dist", "loadfile", "-m", "fleet and not browser"],

@@ -197,7 +197,7 @@ def _delivery(of: Organisation) -> Kwargs:
     if not endpoint.deliveries.exists():
         webhooks.send_test(endpoint, key="access", at=NOON)
         endpoint.deliveries.update(state="given_up")
-    return {"webhook_id": endpoint.deliveries.get().webhook_id}
+    return {"webhook_id": endpoint.deliveries.earliest("pk").webhook_id}
 
 
 def instance_of(of: Organisation) -> Instance | None:
@@ -363,7 +363,7 @@ def snapshot_of(of: Organisation) -> Snapshot | None:
     owner = {"organisation": of}
     since = {"state_since": NOON, "created_at": NOON}
     repository, _ = BackupRepository.objects.get_or_create(
-        line=instance.line, defaults=owner | since | {"store": a_node(f"store-{of.reference}"),
+        line=instance.line, defaults=owner | since | {"store": node_called(f"store-{of.reference}"),
         "state": "ready"},
     )  # fmt: skip
     Protection.objects.get_or_create(
@@ -418,7 +418,7 @@ def takeover_of(of: Organisation) -> Takeover | None:
         return None
     made = Takeover.objects.filter(organisation=of).first()
     return made or Takeover.objects.create(
-        organisation=of, node=a_node("lost"), lost_at=NOON, by="test", created_at=NOON,
+        organisation=of, node=node_called("lost"), lost_at=NOON, by="test", created_at=NOON,
         state="open", state_since=NOON,
     )  # fmt: skip
 
@@ -426,9 +426,12 @@ def takeover_of(of: Organisation) -> Takeover | None:
 def _node(of: Organisation) -> Kwargs | None:
     if of.kind != Kind.PROVIDER:
         return None
-    name = f"node-{of.reference}"
-    found = ComputeNode.objects.filter(name=name).first() or a_node(name)
-    return {"reference": found.reference}
+    return {"reference": node_called(f"node-{of.reference}").reference}
+
+
+def node_called(name: str) -> ComputeNode:
+    """Return the node of this name, made when there is none: rows may be asked for twice."""
+    return ComputeNode.objects.filter(name=name).first() or a_node(name)
 
 
 def occurrence_of(of: Organisation) -> Occurrence | None:
@@ -438,7 +441,7 @@ def occurrence_of(of: Organisation) -> Occurrence | None:
         return None
     window = MaintenanceWindow.objects.filter(organisation=of).first()
     if window is None:
-        scope = Scope(contract=contract) if contract else Scope(node=a_node("windowed"))
+        scope = Scope(contract=contract) if contract else Scope(node=node_called("windowed"))
         start = now() + timedelta(days=4)
         rule = Rule(None, 0, 0, "UTC", start, 60)
         window = plan(of, scope, rule, Terms("Updates", 72, 24), at=now(), by="test")
@@ -569,7 +572,7 @@ def _pass(of: Organisation) -> Kwargs | None:
     """What was done on a node of the provider."""
     if of.kind != Kind.PROVIDER:
         return None
-    node = a_node(f"node-{of.reference}")
+    node = node_called(f"node-{of.reference}")
     made = ConvergencePass.objects.create(
         organisation=of, node=node, fence=1, why="a test", outcome="applied", started_at=NOON
     )
