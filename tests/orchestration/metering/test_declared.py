@@ -95,6 +95,7 @@ def test_the_catalogue_knows_what_can_be_priced() -> None:
         "cpu_seconds": "s",
         "memory_gib_hours": "GiB.h",
         "disk_gib_hours": "GiB.h",
+        "backup_gib_hours": "GiB.h",
         "network_in_gib": "GiB",
         "network_out_gib": "GiB",
         "requests": "requests",
