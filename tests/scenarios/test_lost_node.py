@@ -176,7 +176,8 @@ def test_a_service_moves_and_loses_nothing_and_moves_back(
         # What was written between the first snapshot and the stop came along.
         row.refresh_from_db()
         assert row.away_at is not None
-        assert last_before_the_gap(found) >= row.away_at.timestamp()
+        # It writes ten times a second: its last line may be a little older than the stop.
+        assert last_before_the_gap(found) >= row.away_at.timestamp() - 0.2
         assert (instance.node == home) == (to == home)
         turn_until(lambda: not ComputePartition.objects.exclude(held_for="").exists())
     assert writers(machines) == [host_of(machines, home).name]
