@@ -4,10 +4,14 @@ import os
 from collections.abc import Iterator
 
 import pytest
+from hypothesis import HealthCheck, settings
 
 from erp.base import scope
 from tests.database import database
 
+# A machine that is busy is no fault of an example.
+settings.register_profile("tenantry", deadline=None, suppress_health_check=[HealthCheck.too_slow])
+settings.load_profile("tenantry")
 pytest_plugins: list[str] = ["tests.browser"]
 
 

@@ -122,7 +122,7 @@ def look(books: Organisation, *, start: date, end: date) -> Proof:
 
 
 def _issued(facts: dict[str, Any]) -> int:
-    return int(sql.rows(_COUNT, facts)[0].count)
+    return int(sql.rows_of_much(_COUNT, facts)[0].count)
 
 
 def _numbers(books: Organisation, facts: dict[str, Any]) -> Check:
@@ -130,7 +130,7 @@ def _numbers(books: Organisation, facts: dict[str, Any]) -> Check:
         f"{one.number} follows number {one.previous} of its series"
         if one.step != 1
         else f"{one.number} of {one.issued_on} is dated before the one before it"
-        for one in sql.rows(_NUMBERS, facts)
+        for one in sql.rows_of_much(_NUMBERS, facts)
     ]
     return Check(
         "numbers", "Numbers have no gap and rise with the date", _issued(facts), _cut(found)
@@ -138,13 +138,13 @@ def _numbers(books: Organisation, facts: dict[str, Any]) -> Check:
 
 
 def _invoices(books: Organisation, facts: dict[str, Any]) -> Check:
-    found = [f"{one.number} is not what was chained" for one in sql.rows(_CHAIN, facts)]
+    found = [f"{one.number} is not what was chained" for one in sql.rows_of_much(_CHAIN, facts)]
     title = "Issued documents are chained and unchanged"
     return Check("invoices", title, _issued(facts), _cut(found))
 
 
 def _documents(books: Organisation, facts: dict[str, Any]) -> Check:
-    rows = sql.rows(_DOCUMENTS, facts)
+    rows = sql.rows_of_much(_DOCUMENTS, facts)
     found = [
         f"{one.number}: the stored bytes are not what was sent" for one in rows if one.is_changed
     ]
@@ -165,9 +165,9 @@ def _ledger(books: Organisation, facts: dict[str, Any]) -> Check:
 
 
 def _sums(books: Organisation, facts: dict[str, Any]) -> Check:
-    rows = sql.rows(_SUMS, facts)
+    rows = sql.rows_of_much(_SUMS, facts)
     found = [sentence for one in rows if (sentence := _difference(one))]
-    found += [f"entry {one.key} has no document" for one in sql.rows(_STRAY, facts)]
+    found += [f"entry {one.key} has no document" for one in sql.rows_of_much(_STRAY, facts)]
     title = "The ledger books every document with its total and tax, on its day"
     return Check("sums", title, len(rows), _cut(found))
 

@@ -89,9 +89,9 @@ def _facts(books: Organisation, asked: Asked) -> Facts:
     given = {
         "books": books.pk, "currency": asked.currency, "start": asked.start, "end": asked.end,
     }  # fmt: skip
-    sold = {one.line: one.net for one in sql.rows(_NET.format(whose=_SOLD), given)}
+    sold = {one.line: one.net for one in sql.rows_of_much(_NET.format(whose=_SOLD), given)}
     if books.kind != Party.PROVIDER:
-        bought = {one.line: one.net for one in sql.rows(_NET.format(whose=_BOUGHT), given)}
+        bought = {one.line: one.net for one in sql.rows_of_much(_NET.format(whose=_BOUGHT), given)}
         return Facts(sold, bought)
     start = datetime.combine(asked.start, time(), tzinfo=UTC)
     end = datetime.combine(asked.end + timedelta(days=1), time(), tzinfo=UTC)

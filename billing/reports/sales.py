@@ -91,7 +91,7 @@ def _facts(books: Organisation, asked: Asked) -> dict[str, Any]:
 
 def revenue(books: Organisation, asked: Asked) -> Table:
     """Return what was invoiced without tax, by month, product and kind of price."""
-    found = sql.rows(_REVENUE, _facts(books, asked))
+    found = sql.rows_of_much(_REVENUE, _facts(books, asked))
     columns = [
         Column("Month", Kind.DAY), Column("Product"), Column("Kind"),
         Column("Invoices", Kind.COUNT), Column("Net", Kind.MONEY),
@@ -105,7 +105,7 @@ def tax(books: Organisation, asked: Asked) -> Table:
     """Return net and tax by category and rate: as invoiced, or as paid."""
     facts = _facts(books, asked)
     is_paid = asked.basis == "paid"
-    found = sql.rows(_TAX_PAID if is_paid else _TAX_INVOICED, facts)
+    found = sql.rows_of_much(_TAX_PAID if is_paid else _TAX_INVOICED, facts)
     columns = [
         Column("Category"), Column("Rate"), Column("Documents", Kind.COUNT),
         Column("Net", Kind.MONEY), Column("Tax", Kind.MONEY),
@@ -124,7 +124,7 @@ def tax(books: Organisation, asked: Asked) -> Table:
 
 
 def _compare(facts: dict[str, Any], invoiced: int) -> str:
-    booked = int(sql.rows(_TAX_BOOKED, facts)[0].tax)
+    booked = int(sql.rows_of_much(_TAX_BOOKED, facts)[0].tax)
     if booked == invoiced:
         return "The tax accounts moved by exactly this in the period."
     return (
@@ -135,7 +135,7 @@ def _compare(facts: dict[str, Any], invoiced: int) -> str:
 
 def deferred(books: Organisation, asked: Asked) -> Table:
     """Return what was deferred to each month, and what of it is earned at the end of the period."""
-    found = sql.rows(_DEFERRED, _facts(books, asked))
+    found = sql.rows_of_much(_DEFERRED, _facts(books, asked))
     columns = [
         Column("Month", Kind.DAY), Column("Account"), Column("Name"),
         Column("Deferred", Kind.MONEY), Column("Earned", Kind.MONEY), Column("Waits", Kind.MONEY),
