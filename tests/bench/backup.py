@@ -34,6 +34,8 @@ MIB = int(os.environ.get("TENANTRY_BENCH_RESTORE_MIB", "1024"))
 EACH_MIB, MOVED_MIB = 50, 500
 DISK = "6g"
 PATIENCE = 1200.0
+# Where the bare restic keeps its things on a test host.
+PEER = "/srv/peer"
 
 
 def run() -> Iterator[Result | str]:
@@ -128,25 +130,26 @@ def _bare(fleet: Fleet, host: Host, repository: BackupRepository, name: str) -> 
     """Return how long restic takes by itself: the same files, OpenSSH's own server."""
     store = _host(fleet, repository.store)
     key = host.run(
-        "rm -f /root/k k.pub; ssh-keygen -q -t ed25519 -N '' -f /root/k; cat /root/k.pub"
+        f"rm -rf {PEER}; mkdir -m 700 {PEER}; "
+        f"ssh-keygen -q -t ed25519 -N '' -f {PEER}/k; cat {PEER}/k.pub"
     )
-    store.run(f"mkdir -p /root/.ssh && echo '{key.strip()}' >> /root/.ssh/authorized_keys")
-    ssh = f"ssh -F none -i /root/k -o StrictHostKeyChecking=no -l root {store.address} -s sftp"
+    store.run(f"mkdir -p ~/.ssh && echo '{key.strip()}' >> ~/.ssh/authorized_keys")
+    ssh = f"ssh -F none -i {PEER}/k -o StrictHostKeyChecking=no -l root {store.address} -s sftp"
     place = f"/srv/tenantry/store/{repository.reference}"
     script = (
         f"export RESTIC_PASSWORD='{password_of(repository)}'\nrm -rf /srv/bare\n"
         "began=$(date +%s.%N)\n"
-        f"restic -r sftp:x:{place} -o sftp.command='{ssh}' --cache-dir /root/cache "
-        f"restore --no-lock {name} --target /srv/bare > /root/bare.log 2>&1\n"
-        "echo $? $began $(date +%s.%N) > /root/bare.done; rm -rf /srv/bare\n"
+        f"restic -r sftp:x:{place} -o sftp.command='{ssh}' --cache-dir {PEER}/cache "
+        f"restore --no-lock {name} --target /srv/bare > {PEER}/bare.log 2>&1\n"
+        f"echo $? $began $(date +%s.%N) > {PEER}/bare.done; rm -rf /srv/bare\n"
     )
-    host.run(f"rm -f /root/bare.done; cat > /root/bare.sh <<'END'\n{script}END")
-    host.run("setsid sh /root/bare.sh > /dev/null 2>&1 &")
+    host.run(f"rm -f {PEER}/bare.done; cat > {PEER}/bare.sh <<'END'\n{script}END")
+    host.run(f"setsid sh {PEER}/bare.sh > /dev/null 2>&1 &")
     end = time.monotonic() + PATIENCE
-    while not (said := host.run("cat /root/bare.done", check=False).split()):
+    while not (said := host.run(f"cat {PEER}/bare.done", check=False).split()):
         assert time.monotonic() < end
         time.sleep(0.5)
-    assert said[0] == "0", host.run("tail -5 /root/bare.log")
+    assert said[0] == "0", host.run(f"tail -5 {PEER}/bare.log")
     return float(said[2]) - float(said[1])
 
 
